@@ -1,0 +1,1 @@
+"""Builds, runs, grades and reports notebook courses; knows nothing of what they teach."""

@@ -1,0 +1,1 @@
+"""A real, small MLOps system: the part of the workbook that the labs import and operate."""
