@@ -13,11 +13,34 @@ from contextvars import ContextVar
 from typing import Any
 
 examiner: ContextVar[Callable[..., Any] | None] = ContextVar("examiner", default=None)
-check_seed: ContextVar[int] = ContextVar("check_seed", default=20_240_601)
+check_seed: ContextVar[int] = ContextVar("check_seed", default=20_240_601_000_007)
 
 
 class Failure(AssertionError):
     """A learner's answer is not what was asked for; the message is written for the learner."""
+
+
+class Raised(Failure):
+    """A learner's function raised; `error` is the exception's class name."""
+
+    def __init__(self, message: str, error: str, trace: str = "") -> None:
+        super().__init__(message)
+        self.error = error
+        self.trace = trace
+
+
+def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[Any, str | None]:
+    """Call `function`; return its value and None, or None and the class name of the exception it raised.
+
+    >>> attempt(int, "x")
+    (None, 'ValueError')
+    """
+    try:
+        return function(*args, **kwargs), None
+    except Raised as error:
+        return None, error.error
+    except Exception as error:
+        return None, type(error).__name__
 
 
 def expect(
@@ -71,6 +94,62 @@ def examine(target: str, **arguments: Any) -> Any:
 def seed() -> int:
     """A seed for this check's unseen inputs: fixed in a notebook, drawn per student and check when graded."""
     return check_seed.get()
+
+
+def answered(
+    value: object,
+    kind: str,
+    *,
+    options: str = "",
+    keys: str = "",
+    unit: str = "",
+    key: object = None,
+    tolerance: float = 0.0,
+) -> None:
+    """Fail unless `value` has the form that a question of this `kind` asks for and, when a `key` is given, is right.
+
+    Kinds: choice ("B"), several ({"A", "C"}), order ("CAB"), match ({"1": "B"}), numeric (a number in `unit`,
+    right within `tolerance`, relative).
+    """
+    given = _in_form(value, kind, options, keys, unit)
+    if key is None:
+        return
+    right = _same(given, key, rel=tolerance, abs_tol=0.0) if kind == "numeric" else given == _in_form(key, kind, options, keys, unit)
+    if not right:
+        raise Failure("this is not the answer; read the section above the question once more")
+
+
+def _in_form(value: object, kind: str, options: str, keys: str, unit: str) -> object:
+    if value is None:
+        raise Failure("not answered yet")
+    letters = set(options)
+    if kind == "numeric":
+        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
+            return float(value)
+        raise Failure(f"write a number{f' in {unit}' if unit else ''}, not {_short(value)}")
+    if kind == "choice" and isinstance(value, str) and value.strip().upper() in letters:
+        return value.strip().upper()
+    if kind == "several" and isinstance(value, (set, list, tuple, str)):
+        chosen = {str(item).strip().upper() for item in value}
+        if chosen and chosen <= letters:
+            return chosen
+    if kind == "order" and isinstance(value, (list, tuple, str)):
+        order = [str(item).strip().upper() for item in value]
+        if sorted(order) == sorted(letters):
+            return order
+    if kind == "match" and isinstance(value, dict):
+        pairs = {str(k): str(v).strip().upper() for k, v in value.items()}
+        if set(pairs) == set(keys) and set(pairs.values()) <= letters:
+            return pairs
+    raise Failure(f"write {_FORMS[kind].format(options=options, keys=keys)}; got {_short(value)}")
+
+
+_FORMS = {
+    "choice": 'one letter of {options}, such as "A"',
+    "several": 'a set of letters of {options}, such as {{"A", "C"}}',
+    "order": "all of the letters {options}, each once, in the right order, as one text",
+    "match": "a dictionary from each of {keys} to one of the letters {options}",
+}
 
 
 def _same(got: object, expected: object, *, rel: float, abs_tol: float) -> bool:

@@ -1,0 +1,71 @@
+"""The grader's hand inside a learner's kernel: looks up names, calls functions, returns data or handles.
+
+It decides nothing. Whatever a learner does to this module can only change the learner's own answers.
+"""
+
+from __future__ import annotations
+
+import json
+import traceback
+from typing import Any
+
+from autograder import wire
+
+_handles: list[object] = []
+
+
+def answer(request: str) -> str:
+    """Serve one JSON request (`names`, `getattr` or `call`) and return a JSON reply; exceptions travel as text."""
+    try:
+        message = json.loads(request)
+        return '{"ok":' + wire.dumps(_serve(message), _handle) + "}"
+    except BaseException as error:
+        return json.dumps({"error": {"type": type(error).__name__, "message": _text(error), "trace": _trace(error)}})
+
+
+def _serve(message: dict[str, Any]) -> object:
+    op = message["op"]
+    if op == "names":
+        namespace = _user_namespace()
+        return {name: namespace[name] for name in message["names"] if name in namespace}
+    target = _handles[message["handle"]]
+    if op == "getattr":
+        return getattr(target, message["name"])
+    args = wire.decode(message["args"], _object)
+    kwargs = wire.decode(message["kwargs"], _object)
+    return target(*args, **kwargs)  # type: ignore[operator]
+
+
+def _user_namespace() -> dict[str, Any]:
+    from IPython import get_ipython  # type: ignore[attr-defined]
+
+    return get_ipython().user_ns  # type: ignore[no-any-return, no-untyped-call]
+
+
+def _handle(value: object) -> dict[str, Any]:
+    _handles.append(value)
+    kind = type(value)
+    return {
+        "$": "handle",
+        "id": len(_handles) - 1,
+        "type": f"{kind.__module__}.{kind.__qualname__}",
+        "callable": callable(value),
+    }
+
+
+def _object(data: dict[str, Any]) -> object:
+    return _handles[data["id"]]
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return str(error)[:2_000]
+    except Exception as second:
+        return f"<the exception's own text cannot be read: {type(second).__name__}>"
+
+
+def _trace(error: BaseException) -> str:
+    try:
+        return "".join(traceback.format_tb(error.__traceback__)[2:])[-4_000:]
+    except Exception:
+        return ""  # only decoration for the feedback page; the error itself is already reported

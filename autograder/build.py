@@ -1,0 +1,213 @@
+"""From one percent source to both notebooks: the instructor's with solutions and outputs, the student's with neither.
+
+The student's notebook is made by nbgrader's own preprocessors, so it is what `nbgrader generate_assignment` makes.
+"""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook
+from nbgrader.preprocessors import (
+    CheckCellMetadata,
+    ClearHiddenTests,
+    ClearMarkScheme,
+    ClearOutput,
+    ClearSolutions,
+    ComputeChecksums,
+    LockCells,
+)
+from traitlets.config import Config
+
+from autograder.course import Course
+from autograder.kernel import new_kernel
+from autograder.errors import GraderError, SourceError
+from autograder.models import RUBRICS, Cell, Lab
+from autograder.source import read_lab
+
+CODE_STUB = "# YOUR CODE HERE"
+TEXT_STUB = "*Write here.*"
+KERNELSPEC = {"display_name": "Python 3 (ipykernel)", "language": "python", "name": "python3"}
+_STEPS = (
+    LockCells,
+    ClearSolutions,
+    ClearOutput,
+    CheckCellMetadata,
+    ComputeChecksums,
+    ClearHiddenTests,
+    ClearMarkScheme,
+    ComputeChecksums,
+    CheckCellMetadata,
+)
+
+
+def build_module(course: Course, module: str, *, execute: bool = True) -> Lab:
+    """Write `labs/<module>/` and `solutions/<module>/` from `solutions/<module>.py`; SourceError when it cannot be."""
+    lab = load_lab(course, module)
+    instructor = instructor_notebook(lab)
+    _write(student_notebook(lab), course.student_notebook(module))
+    if execute:
+        _write(executed(instructor, course, module), course.instructor_notebook(module))
+    elif not course.instructor_notebook(module).exists():
+        _write(instructor, course.instructor_notebook(module))
+    return lab
+
+
+def stale_files(course: Course, module: str) -> list[str]:
+    """Built notebooks that no longer equal what the source makes, as reasons; empty when all is up to date.
+
+    Of the instructor's notebook everything but outputs and execution counts is compared.
+    """
+    lab = load_lab(course, module)
+    stale = []
+    for path, notebook in (
+        (course.student_notebook(module), student_notebook(lab)),
+        (course.instructor_notebook(module), instructor_notebook(lab)),
+    ):
+        shown = path.relative_to(course.root)
+        try:
+            have = nbformat.read(path, as_version=4)
+        except FileNotFoundError:
+            stale.append(f"{shown} is missing; run `make build`")
+            continue
+        if path == course.instructor_notebook(module):
+            have = _without_outputs(have)
+        if _text(have) != _text(notebook):
+            stale.append(f"{shown} is not what {lab.module}.py makes; run `make build`")
+    return stale
+
+
+def load_lab(course: Course, module: str) -> Lab:
+    """Read a module's source and check what only the course knows: point sums and the share of theory."""
+    lab = read_lab(course.source(course[module].id))
+    _check_points(lab, course)
+    _check_minutes(lab, course)
+    return lab
+
+
+def instructor_notebook(lab: Lab) -> NotebookNode:
+    """The whole module with nbgrader's metadata, unexecuted."""
+    notebook = new_notebook(metadata={"kernelspec": dict(KERNELSPEC), "language_info": {"name": "python"}})
+    notebook.nbformat_minor = 5
+    notebook.cells = [_notebook_cell(cell) for cell in lab.cells]
+    return notebook
+
+
+def student_notebook(lab: Lab) -> NotebookNode:
+    """What a student opens: no solutions, no hidden tests, no outputs."""
+    return _through(instructor_notebook(lab), _STEPS)
+
+
+def stub_sources(lab: Lab) -> dict[str, str]:
+    """The text of each cell as the student receives it, by id: an answer equal to it was not attempted."""
+    return {cell.id: cell.source for cell in student_notebook(lab).cells}
+
+
+def nbgrader_config() -> Config:
+    """The settings that make nbgrader's own commands produce the same notebooks; `nbgrader_config.py` holds them too."""
+    config = Config()
+    config.ClearSolutions.code_stub = {"python": CODE_STUB}
+    config.ClearSolutions.text_stub = TEXT_STUB
+    return config
+
+
+def minutes(lab: Lab) -> dict[str, float]:
+    """Stated minutes of the theory and the practice half."""
+    return {half: sum(cell.minutes for cell in lab.cells if cell.half == half) for half in ("theory", "practice")}
+
+
+def executed(notebook: NotebookNode, course: Course, module: str) -> NotebookNode:
+    """Run `notebook` from top to bottom in a workspace of its own; an error in any cell fails the build."""
+    with tempfile.TemporaryDirectory(prefix="lab-") as folder:
+        environment = {**os.environ, "LAB_WORKSPACE": str(Path(folder) / module), "OMP_NUM_THREADS": "1"}
+        client = NotebookClient(
+            notebook,
+            km=new_kernel(Path(folder)),
+            timeout=int(course[module].limits.cell_s) * 4,
+            kernel_name="python3",
+            resources={"metadata": {"path": folder}},
+            record_timing=False,
+        )
+        try:
+            client.execute(env=environment, cleanup_kc=True)
+        except CellExecutionError as error:
+            failing = next((c for c in notebook.cells if any(o.output_type == "error" for o in c.get("outputs", []))), None)
+            where = f" in cell {failing.id!r}" if failing else ""
+            raise GraderError(f"the solution of {module} does not run{where}:\n{error}") from error
+    notebook.metadata = nbformat.from_dict({"kernelspec": dict(KERNELSPEC), "language_info": {"name": "python"}})
+    return notebook
+
+
+def _notebook_cell(cell: Cell) -> NotebookNode:
+    make = new_code_cell if cell.kind == "code" else new_markdown_cell
+    metadata: dict[str, Any] = {"tags": list(cell.tags)} if cell.tags else {}
+    if cell.role in ("task", "check", "written"):
+        metadata["nbgrader"] = {
+            "grade": cell.role in ("check", "written"),
+            "grade_id": cell.id,
+            "locked": cell.role == "check",
+            "schema_version": 3,
+            "solution": cell.role in ("task", "written"),
+            "task": False,
+        }
+        if cell.points:
+            metadata["nbgrader"]["points"] = cell.points
+    return make(source=cell.source, id=cell.id, metadata=metadata)  # type: ignore[no-untyped-call, no-any-return]
+
+
+def _through(notebook: NotebookNode, steps: tuple[type, ...]) -> NotebookNode:
+    config = nbgrader_config()
+    resources: dict[str, Any] = {}
+    for step in steps:
+        notebook, resources = step(parent=None, config=config).preprocess(notebook, resources)
+    return notebook
+
+
+def _without_outputs(notebook: NotebookNode) -> NotebookNode:
+    for cell in notebook.cells:
+        if cell.cell_type == "code":
+            cell.outputs, cell.execution_count = [], None
+            cell.metadata.pop("execution", None)
+    return notebook
+
+
+def _write(notebook: NotebookNode, path: Path) -> None:
+    """Write atomically: a build that is cut off leaves the old file."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part")
+    part.write_text(_text(notebook), "utf-8")
+    part.replace(path)
+
+
+def _text(notebook: NotebookNode) -> str:
+    return str(nbformat.writes(notebook)).rstrip("\n") + "\n"
+
+
+def _check_points(lab: Lab, course: Course) -> None:
+    for rubric in RUBRICS:
+        total = sum(cell.points for cell in lab.graded if cell.rubric == rubric)
+        if total != course.rubric[rubric]:
+            cells = ", ".join(f"{cell.id} {cell.points:g}" for cell in lab.graded if cell.rubric == rubric)
+            raise SourceError(
+                f"{lab.module}: {rubric} adds up to {total:g} points, course.toml says {course.rubric[rubric]:g}: {cells}"
+            )
+
+
+def _check_minutes(lab: Lab, course: Course) -> None:
+    if course.theory_share is None:
+        return
+    split = minutes(lab)
+    share = split["theory"] / (sum(split.values()) or 1)
+    low, high = course.theory_share
+    if not low <= share <= high:
+        raise SourceError(
+            f"{lab.module}: theory is {share:.0%} of {sum(split.values()):g} minutes; course.toml wants {low:.0%}–{high:.0%}. "
+            "Change the minutes= of the sections, and the sections with them"
+        )

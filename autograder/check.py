@@ -1,0 +1,107 @@
+"""Evaluates one check cell in the grader's own process, with proxies for the student's names."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from autograder.errors import GraderError
+from autograder.lab import Failure, Raised, check_seed, examiner
+from autograder.models import Cell, CheckResult, Lab, Outcome
+from autograder.names import assigned_names, free_names
+from autograder.proxy import Ask, fetch_names
+
+
+@dataclass(frozen=True)
+class Judge:
+    """What a check needs besides the student's names: the shared names, a seed for it, a way to examine state."""
+
+    lab: Lab
+    shared: dict[str, Any]
+    seed: Callable[[str], int]
+    examine: Callable[..., Any]
+    attempted: Callable[[str], bool]
+    _compiled: dict[str, Any] = field(default_factory=dict)
+
+    def evaluate(self, cell: Cell, ask: Ask) -> CheckResult:
+        """Run `cell` and say what it earned; an exception that is not a verdict is flagged as the grader's fault."""
+        started = time.perf_counter()
+        attempted = any(self.attempted(target) for target in cell.targets)
+        outcome, reason = self._verdict(cell, ask)
+        if not attempted and outcome is Outcome.PASSED:
+            outcome, reason = Outcome.ERRORED, "the check passes on an untouched task"
+        elif not attempted and outcome is Outcome.FAILED:
+            outcome, reason = Outcome.NOT_ATTEMPTED, "not attempted"
+        return result(cell, outcome, reason, seconds=time.perf_counter() - started)
+
+    def _verdict(self, cell: Cell, ask: Ask) -> tuple[Outcome, str]:
+        examine_token, seed_token = examiner.set(self.examine), check_seed.set(self.seed(cell.id))
+        try:
+            with contextlib.redirect_stdout(io.StringIO()):
+                exec(self._code(cell), self._namespace(cell, ask))
+        except Failure as failure:
+            return Outcome.FAILED, _failure_text(failure)
+        except AssertionError as failure:
+            return Outcome.FAILED, str(failure) or "not what was asked for"
+        except GraderError:
+            raise
+        except Exception as error:
+            # The check ran on the student's values, so a shape it did not expect is theirs; the type tells which.
+            return Outcome.FAILED, f"the answer does not have the form that was asked for ({type(error).__name__}: {error})"
+        finally:
+            examiner.reset(examine_token)
+            check_seed.reset(seed_token)
+        return Outcome.PASSED, ""
+
+    def _namespace(self, cell: Cell, ask: Ask) -> dict[str, Any]:
+        theirs = {name for target in cell.targets for name in assigned_names(self.lab[target].source)}
+        wanted = sorted(free_names(cell.source) & theirs)
+        values = fetch_names(ask, wanted) if wanted else {}
+        missing = [name for name in wanted if name not in values]
+        if missing:
+            raise Failure(f"your notebook does not define {', '.join(missing)}: did the cell above it fail?")
+        return {**self.shared, **values}
+
+    def _code(self, cell: Cell) -> Any:
+        if cell.id not in self._compiled:
+            self._compiled[cell.id] = compile(cell.source, f"<check {cell.id}>", "exec")
+        return self._compiled[cell.id]
+
+
+def result(cell: Cell, outcome: Outcome, reason: str = "", seconds: float = 0.0, points: float | None = None) -> CheckResult:
+    """The record for `cell`: full points when passed, none otherwise, unless `points` says so."""
+    if cell.rubric is None:
+        raise GraderError(f"cell {cell.id!r} belongs to no rubric line")
+    earned = points if points is not None else (cell.points if outcome is Outcome.PASSED else 0)
+    return CheckResult(
+        cell=cell.id,
+        rubric=cell.rubric,
+        outcome=outcome,
+        points=min(max(earned, 0), cell.points),
+        possible=cell.points,
+        reason=reason,
+        seconds=round(seconds, 3),
+    )
+
+
+def shared_names(lab: Lab, parameters: dict[str, Any]) -> dict[str, Any]:
+    """Run the parameters and shared cells here, in the trusted process; injected `parameters` win."""
+    names: dict[str, Any] = {"__name__": "autograder_check"}
+    for cell in lab.cells:
+        if cell.role in ("parameters", "shared"):
+            try:
+                exec(compile(cell.source, f"<cell {cell.id}>", "exec"), names)
+            except Exception as error:
+                raise GraderError(f"{lab.module}: shared cell {cell.id!r} fails in the grader: {error!r}") from error
+        if cell.role == "parameters":
+            names.update(parameters)
+    return names
+
+
+def _failure_text(failure: Failure) -> str:
+    trace = failure.trace if isinstance(failure, Raised) else ""
+    return f"{failure}\n{trace}".strip() if trace else str(failure)

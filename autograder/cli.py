@@ -1,0 +1,119 @@
+"""`autograder`: build, grade, try and release from the command line."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from autograder.course import Course, load_course
+from autograder.errors import GraderError
+from autograder.models import RUBRICS, Grade
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns 0, or 1 with the reason on stderr."""
+    arguments = _parser().parse_args(argv)
+    try:
+        return int(arguments.run(load_course(arguments.course), arguments))
+    except GraderError as error:
+        print(f"autograder: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("autograder: stopped", file=sys.stderr)
+        return 130
+
+
+def _build(course: Course, arguments: argparse.Namespace) -> int:
+    from autograder.build import build_module, minutes, stale_files
+
+    modules = arguments.modules or [module.id for module in course.modules]
+    if arguments.check:
+        stale = [reason for module in modules for reason in stale_files(course, module)]
+        print("\n".join(stale) or f"{len(modules)} modules are up to date")
+        return 1 if stale else 0
+    for module in modules:
+        split = minutes(build_module(course, module, execute=not arguments.no_execute))
+        print(f"{module}: built ({split['theory']:g} minutes of theory, {split['practice']:g} of practice)")
+    return 0
+
+
+def _grade(course: Course, arguments: argparse.Namespace) -> int:
+    from autograder.batch import find_submissions, grade_class
+    from autograder.gradebook import read_marks
+
+    entries = find_submissions(course, arguments.submissions, arguments.module)
+    marks = read_marks(arguments.marks) if arguments.marks else None
+    width = max(len(entry.student) for entry in entries)
+    print(_table_head(width))
+    grades = grade_class(course, entries, arguments.out, marks=marks, progress=_printer(width))
+    print(f"\n{arguments.out / 'index.html'}  {arguments.out / 'grades.csv'}  {arguments.out / 'gradebook.db'}")
+    return 1 if any("grader error" in flag for grade in grades for flag in grade.flags) else 0
+
+
+def _try(course: Course, arguments: argparse.Namespace) -> int:
+    from autograder.trial import solution_submission, try_file
+
+    module = arguments.source.stem
+    grade = try_file(course, module, arguments.submission) if arguments.submission else solution_submission(course, module)
+    for check in grade.checks:
+        print(f"{check.points:4g} /{check.possible:3g}  {check.seconds:5.2f} s  {check.cell}: {check.outcome}")
+        if check.reason and check.reason != check.outcome:
+            print("".join(f"{'':18}{line}\n" for line in check.reason.splitlines()), end="")
+    print("\n".join(f"flag: {flag}" for flag in grade.flags))
+    print(_table_head(len(grade.student)))
+    print(_table_line(grade, len(grade.student)))
+    return 0
+
+
+def _release(course: Course, arguments: argparse.Namespace) -> int:
+    from autograder.release import write_release
+
+    files = write_release(course, arguments.out)
+    print(f"{arguments.out}: {files} files, nothing of the instructor's among them")
+    return 0
+
+
+def _printer(width: int):  # type: ignore[no-untyped-def]
+    def show(done: int, total: int, grade: Grade) -> None:
+        print(f"{_table_line(grade, width)}   {done}/{total}, {grade.seconds:.1f} s", flush=True)
+
+    return show
+
+
+def _table_head(width: int) -> str:
+    return f"{'student':{width}}  {'module':12}" + "".join(f"{name:>9}" for name in (*RUBRICS, "pending", "total"))
+
+
+def _table_line(grade: Grade, width: int) -> str:
+    points = [*(getattr(grade, rubric) for rubric in RUBRICS), grade.pending, grade.total]
+    return f"{grade.student:{width}}  {grade.module:12}" + "".join(f"{value:9g}" for value in points)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="autograder", description=__doc__)
+    parser.add_argument("--course", type=Path, default=Path(), help="the course's folder (default: here)")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    build = commands.add_parser("build", help="make both notebooks from solutions/<module>.py")
+    build.add_argument("modules", nargs="*", metavar="MODULE")
+    build.add_argument("--check", action="store_true", help="only say whether the built files are up to date")
+    build.add_argument("--no-execute", action="store_true", help="do not run the instructor's notebook")
+    build.set_defaults(run=_build)
+
+    grade = commands.add_parser("grade", help="grade a notebook or a class")
+    grade.add_argument("submissions", type=Path, help="SUBMISSIONS/<student>/<module>/<module>.ipynb, or one notebook")
+    grade.add_argument("--out", type=Path, required=True, help="where the grades go")
+    grade.add_argument("--module", help="grade only this module")
+    grade.add_argument("--marks", type=Path, help="a CSV of marks: student,module,cell,points")
+    grade.set_defaults(run=_grade)
+
+    trial = commands.add_parser("try", help="grade one file and print every check's reason")
+    trial.add_argument("source", type=Path, help="solutions/<module>.py")
+    trial.add_argument("--submission", type=Path, help="a notebook, or a percent file of only the cells that differ")
+    trial.set_defaults(run=_try)
+
+    release = commands.add_parser("release", help="write the folder that students get")
+    release.add_argument("--out", type=Path, default=Path("out/release"))
+    release.set_defaults(run=_release)
+    return parser

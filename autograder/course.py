@@ -1,0 +1,119 @@
+"""`course.toml`: the modules of a course, their points, limits and grading parameters."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import tomllib
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from autograder.errors import GraderError
+from autograder.models import RUBRICS, Rubric
+
+SECRET_VARIABLE = "AUTOGRADER_SECRET"
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Limits(_Frozen):
+    """Wall-clock limits in seconds: one cell, one remote call, one `examine`."""
+
+    cell_s: float = 30
+    call_s: float = 15
+    examine_s: float = 30
+
+
+class Module(_Frozen):
+    """One module; `parameters` are injected when grading, in place of the notebook's own defaults."""
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
+    title: str
+    parameters: dict[str, int | float | str | bool] = {}
+    limits: Limits = Limits()
+
+
+class Course(_Frozen):
+    """A course directory: `solutions/` with this file and the sources, `labs/` with what is built from them."""
+
+    title: str
+    rubric: dict[Rubric, float] = {"theory": 30, "code": 30, "results": 30, "report": 10}
+    theory_share: tuple[float, float] | None = None
+    preload: tuple[str, ...] = ()
+    release: tuple[str, ...] = ()
+    modules: tuple[Module, ...]
+    root: Path = Path()
+
+    def __getitem__(self, module_id: str) -> Module:
+        for module in self.modules:
+            if module.id == module_id:
+                return module
+        known = ", ".join(module.id for module in self.modules)
+        raise GraderError(f"there is no module {module_id!r} in course.toml; it has {known}")
+
+    def source(self, module: str) -> Path:
+        return self.root / "solutions" / f"{module}.py"
+
+    def instructor_notebook(self, module: str) -> Path:
+        return self.root / "solutions" / module / f"{module}.ipynb"
+
+    def student_notebook(self, module: str) -> Path:
+        return self.root / "labs" / module / f"{module}.ipynb"
+
+
+def load_course(root: Path | str = ".") -> Course:
+    """Read `<root>/solutions/course.toml`; a key that is misspelt or missing is a GraderError that names it."""
+    root = Path(root).resolve()
+    path = root / "solutions" / "course.toml"
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise GraderError(
+            f"no course here: {path} does not exist. Run from the course's folder or pass --course"
+        ) from None
+    try:
+        course = Course.model_validate({**tomllib.loads(text), "root": root})
+    except tomllib.TOMLDecodeError as error:
+        raise GraderError(f"{path} is not TOML: {error}") from error
+    except ValidationError as error:
+        problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
+        raise GraderError(f"{path}: {problems}") from error
+    missing = set(RUBRICS) - set(course.rubric)
+    if missing:
+        raise GraderError(f"{path}: rubric lacks {', '.join(sorted(missing))}")
+    return course
+
+
+def course_secret(course: Course) -> bytes:
+    """The key from which hidden seeds are drawn: $AUTOGRADER_SECRET, else a random one kept in `out/secret`."""
+    if value := os.environ.get(SECRET_VARIABLE):
+        return value.encode()
+    path = course.root / "out" / "secret"
+    try:
+        return path.read_bytes()
+    except FileNotFoundError:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+                file.write(secrets.token_hex(32).encode())
+        except FileExistsError:
+            pass  # another grader made it first: theirs is the course's secret
+        return path.read_bytes()
+
+
+def draw_seed(secret: bytes, *names: str) -> int:
+    """A 62-bit seed for `names` (student, module, check): the same names give the same seed, nobody else can tell it.
+
+    >>> draw_seed(b"k", "an", "01", "code-a") == draw_seed(b"k", "an", "01", "code-a")
+    True
+    >>> draw_seed(b"k", "an", "01", "code-a") == draw_seed(b"k", "binh", "01", "code-a")
+    False
+    """
+    digest = hmac.new(secret, "\0".join(names).encode(), hashlib.sha256).digest()
+    return int.from_bytes(digest[:8], "big") >> 2

@@ -1,0 +1,94 @@
+"""A kernel for one submission, and the questions that the grader asks it between cells."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import json
+import os
+import sys
+import time
+from pathlib import Path
+from queue import Empty
+from typing import Any
+
+from jupyter_client.manager import AsyncKernelManager
+from jupyter_core.utils import run_sync
+from nbclient import NotebookClient
+from nbclient.util import ensure_async
+
+from autograder.errors import KernelDied
+from autograder.lab import Failure
+
+_KEPT_VARIABLES = ("LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
+
+
+def kernel_environment(workspace: Path) -> dict[str, str]:
+    """The variables that student code sees: a home and a workspace of its own, nothing of the grader's."""
+    home = workspace.parent / "home"
+    home.mkdir(parents=True, exist_ok=True)
+    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
+    search = [str(Path(sys.executable).parent), *os.environ.get("PATH", os.defpath).split(os.pathsep)]
+    return kept | {
+        "PATH": os.pathsep.join(search),
+        "HOME": str(home),
+        "TMPDIR": str(home),
+        "IPYTHONDIR": str(home / ".ipython"),
+        "LAB_WORKSPACE": str(workspace),
+        "OMP_NUM_THREADS": "1",
+        "OPENBLAS_NUM_THREADS": "1",
+        "DO_NOT_TRACK": "true",
+    }
+
+
+def new_kernel(folder: Path) -> AsyncKernelManager:
+    """A kernel manager whose sockets are files in `folder`, so that no other user of the machine can listen in."""
+    return AsyncKernelManager(kernel_name="python3", transport="ipc", connection_file=str(folder / "kernel.json"))
+
+
+class KernelLink:
+    """Asks the agent in a running kernel; each question is answered within `limit_s` seconds or fails."""
+
+    def __init__(self, client: NotebookClient, limit_s: float) -> None:
+        self._client = client
+        self._limit_s = limit_s
+
+    def ask(self, message: str) -> str:
+        """Send a JSON request to `autograder.agent` and return its JSON reply; Failure when it takes too long."""
+        return str(run_sync(self._ask)(message))
+
+    async def _ask(self, message: str) -> str:
+        call = f"__import__('autograder.agent', fromlist=['answer']).answer({message!r})"
+        kc: Any = self._client.kc
+        request = await ensure_async(
+            kc.execute("", silent=True, store_history=False, user_expressions={"reply": call}, allow_stdin=False)
+        )
+        deadline = time.monotonic() + self._limit_s
+        reply = await self._reply(request, deadline)
+        if reply is None:
+            await ensure_async(self._client.km.interrupt_kernel())  # type: ignore[union-attr]
+            late = await self._reply(request, time.monotonic() + 3)
+            if late is None:
+                await ensure_async(self._client.km.shutdown_kernel(now=True))  # type: ignore[union-attr]
+                raise KernelDied(f"a call took more than {self._limit_s:g} s and could not be interrupted")
+            raise Failure(f"this took more than {self._limit_s:g} seconds and was stopped")
+        result = reply["content"].get("user_expressions", {}).get("reply", {})
+        if result.get("status") != "ok":
+            return json.dumps({"error": {"type": str(result.get("ename")), "message": str(result.get("evalue"))}})
+        try:
+            return str(ast.literal_eval(result["data"]["text/plain"]))
+        except (ValueError, SyntaxError, KeyError, MemoryError, RecursionError) as error:
+            raise Failure(f"the notebook's answer cannot be read: {type(error).__name__}") from error
+
+    async def _reply(self, request: str, deadline: float) -> dict[str, Any] | None:
+        kc: Any = self._client.kc
+        while time.monotonic() < deadline:
+            try:
+                message: dict[str, Any] = await ensure_async(kc.shell_channel.get_msg(timeout=0.5))
+            except (Empty, asyncio.TimeoutError):
+                if not await ensure_async(self._client.km.is_alive()):  # type: ignore[union-attr]
+                    raise KernelDied("the kernel died while a check was asking it") from None
+                continue
+            if message["parent_header"].get("msg_id") == request:
+                return message
+        return None

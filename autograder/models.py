@@ -1,0 +1,108 @@
+"""The nouns of grading: a lab's cells, a check's result, a submission's grade."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+Rubric = Literal["theory", "code", "results", "report"]
+RUBRICS: tuple[Rubric, ...] = ("theory", "code", "results", "report")
+
+Role = Literal["plain", "parameters", "shared", "task", "check", "written"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a module's source; `targets` are the tasks that a check cell judges."""
+
+    id: str
+    kind: Literal["code", "markdown"]
+    role: Role
+    source: str
+    line: int
+    points: float = 0
+    targets: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    minutes: float = 0
+    half: Literal["", "theory", "practice"] = ""
+
+    @property
+    def rubric(self) -> Rubric | None:
+        """The rubric line that the id begins with, for graded cells."""
+        word = self.id.split("-", 1)[0]
+        return next((rubric for rubric in RUBRICS if rubric == word), None)
+
+
+@dataclass(frozen=True)
+class Lab:
+    """A module as its source states it: every cell in notebook order, solutions included."""
+
+    module: str
+    path: str
+    cells: tuple[Cell, ...]
+
+    def __getitem__(self, cell_id: str) -> Cell:
+        for cell in self.cells:
+            if cell.id == cell_id:
+                return cell
+        raise KeyError(cell_id)
+
+    def with_role(self, role: Role) -> tuple[Cell, ...]:
+        return tuple(cell for cell in self.cells if cell.role == role)
+
+    @property
+    def graded(self) -> tuple[Cell, ...]:
+        """Cells that carry points: checks and written answers."""
+        return tuple(cell for cell in self.cells if cell.points)
+
+
+class Outcome(StrEnum):
+    """Passed, failed, errored (the grader's fault), not attempted and not reached are five different things."""
+
+    PASSED = "passed"
+    FAILED = "failed"
+    ERRORED = "errored"
+    NOT_ATTEMPTED = "not attempted"
+    NOT_REACHED = "not reached"
+    PENDING = "pending"
+    MARKED = "marked"
+
+
+class Record(BaseModel):
+    """Base of what is written to JSON: frozen, and a misspelt field is an error."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CheckResult(Record):
+    """What one graded cell earned, and the reason a learner is shown."""
+
+    cell: str
+    rubric: Rubric
+    outcome: Outcome
+    points: float
+    possible: float
+    reason: str = ""
+    seconds: float = 0.0
+
+
+class Grade(Record):
+    """One submission's points by rubric line; `pending` points wait for a person's mark and are not in `total`."""
+
+    student: str
+    module: str
+    theory: float = 0
+    code: float = 0
+    results: float = 0
+    report: float = 0
+    pending: float = 0
+    flags: tuple[str, ...] = ()
+    checks: tuple[CheckResult, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def total(self) -> float:
+        return self.theory + self.code + self.results + self.report

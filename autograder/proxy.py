@@ -1,0 +1,82 @@
+"""Remote names: what a check cell holds in place of a learner's functions and objects."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from autograder import wire
+from autograder.lab import Failure, Raised
+
+Ask = Callable[[str], str]
+
+
+class Remote:
+    """An object that lives in the learner's kernel: call it, read its attributes, hand it back; nothing else.
+
+    It equals only itself and has no truth value, so no trick of the learner's class can pass a comparison here.
+    """
+
+    __slots__ = ("_ask", "_data", "_label")
+
+    def __init__(self, ask: Ask, data: dict[str, Any], label: str) -> None:
+        self._ask = ask
+        self._data = data
+        self._label = label
+
+    def __repr__(self) -> str:
+        return f"<{self._label}: {self._data['type']} in the notebook>"
+
+    def __bool__(self) -> bool:
+        raise Failure(f"{self._label} is an object of type {self._data['type']}; plain data was expected")
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("_"):
+            raise AttributeError(name)
+        message = {"op": "getattr", "handle": self._data["id"], "name": name}
+        return _request(self._ask, message, f"{self._label}.{name}")
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        message = {
+            "op": "call",
+            "handle": self._data["id"],
+            "args": wire.encode(list(args), _give_back),
+            "kwargs": wire.encode(kwargs, _give_back),
+        }
+        return _request(self._ask, message, f"{self._label}(…)", call=True)
+
+
+def fetch_names(ask: Ask, names: list[str]) -> dict[str, Any]:
+    """The learner's values for `names`, those that exist: data as builtin types, the rest as `Remote`."""
+    values = _request(ask, {"op": "names", "names": names}, "the notebook")
+    if not isinstance(values, dict):
+        raise Failure("the notebook's names could not be read")
+    for name, value in values.items():
+        if isinstance(value, Remote):
+            value._label = name
+    return {name: value for name, value in values.items() if name in names}
+
+
+def _give_back(value: object) -> dict[str, Any]:
+    if isinstance(value, Remote):
+        return {"$": "handle", "id": value._data["id"]}
+    raise wire.WireError(f"a {type(value).__qualname__} cannot be sent to a learner's function; send plain data instead")
+
+
+def _request(ask: Ask, message: dict[str, Any], label: str, call: bool = False) -> Any:
+    text = ask(json.dumps(message, separators=(",", ":")))
+
+    def remote(data: dict[str, Any]) -> Remote:
+        whole = {"id": int(data["id"]), "type": str(data["type"]), "callable": data["callable"] is True}
+        return Remote(ask, whole, label)
+
+    try:
+        reply = json.loads(text)
+        if "error" not in reply:
+            return wire.decode(reply["ok"], remote)
+        kind, detail = str(reply["error"]["type"]), str(reply["error"]["message"])
+        trace = str(reply["error"].get("trace", ""))
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, wire.WireError) as error:
+        raise Failure(f"{label} gave an answer that cannot be read: {error}") from error
+    raise Raised(f"{label} {'raised' if call else 'could not be read:'} {kind}: {detail}", kind, trace)

@@ -1,0 +1,34 @@
+"""Points from check results: pure sums, clamped to each rubric line."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from autograder.check import result
+from autograder.models import RUBRICS, Cell, CheckResult, Grade, Outcome
+
+
+def written_result(cell: Cell, *, changed: bool) -> CheckResult:
+    """A written cell waits for a person's mark when its text was changed, and is worth nothing otherwise."""
+    if changed:
+        return result(cell, Outcome.PENDING, "waits for the instructor's mark", points=0)
+    return result(cell, Outcome.NOT_ATTEMPTED, "not written")
+
+
+def grade(
+    student: str, module: str, checks: Sequence[CheckResult], maxima: Mapping[str, float], flags: Sequence[str] = ()
+) -> Grade:
+    """Sum `checks` by rubric line; points that wait for a mark go to `pending`, never to a total."""
+    sums = {
+        rubric: min(sum(check.points for check in checks if check.rubric == rubric), maxima[rubric]) for rubric in RUBRICS
+    }
+    errored = [f"grader error at {check.cell}: {check.reason}" for check in checks if check.outcome is Outcome.ERRORED]
+    return Grade(
+        student=student,
+        module=module,
+        **sums,
+        pending=sum(check.possible for check in checks if check.outcome is Outcome.PENDING),
+        flags=(*flags, *errored),
+        checks=tuple(checks),
+        seconds=round(sum(check.seconds for check in checks), 3),
+    )
