@@ -27,9 +27,9 @@ class Entry:
 
 
 def find_submissions(course: Course, submissions: Path, module: str | None = None) -> list[Entry]:
-    """The submissions under `submissions`: a notebook file, or `<student>/<module>/<module>.ipynb` (nbgrader's layout).
+    """The submissions under `submissions`: one notebook, or nbgrader's `<student>/<module>/<module>.ipynb`.
 
-    Every student is expected to hand in each module that anybody handed in, or just `module`. Sorted by module, student.
+    Every student is expected to hand in each module that anybody handed in, or just `module`.
     """
     if submissions.is_file():
         return [Entry(_student(submissions.stem), module or _module_of(course, submissions), submissions)]
@@ -37,7 +37,9 @@ def find_submissions(course: Course, submissions: Path, module: str | None = Non
         raise GraderError(f"{submissions} does not exist; pass a folder with one folder per student, or one notebook")
     students = sorted(folder for folder in submissions.iterdir() if folder.is_dir() and not folder.name.startswith("."))
     if not students:
-        raise GraderError(f"{submissions} holds no student folders; expected {submissions}/<student>/<module>/<module>.ipynb")
+        raise GraderError(
+            f"{submissions} holds no student folders; expected {submissions}/<student>/<module>/<module>.ipynb"
+        )
     wanted = [module] if module else [m.id for m in course.modules if any(_handed_in(s, m.id) for s in students)]
     if not wanted:
         known = ", ".join(m.id for m in course.modules)
@@ -74,7 +76,7 @@ def _with_graders(course: Course, entries: list[Entry], book: ClassBook) -> Iter
 
 
 def _path(student: Path, module: str) -> Path:
-    """nbgrader's place, else the one notebook of that name anywhere in the student's folder."""
+    """The place where nbgrader puts it, else the one notebook of that name anywhere in the student's folder."""
     usual = student / module / f"{module}.ipynb"
     if usual.exists():
         return usual

@@ -27,8 +27,8 @@ from nbgrader.preprocessors import (
 from traitlets.config import Config
 
 from autograder.course import Course
-from autograder.kernel import new_kernel
 from autograder.errors import GraderError, SourceError
+from autograder.kernel import new_kernel
 from autograder.models import RUBRICS, Cell, Lab
 from autograder.source import read_lab
 
@@ -94,7 +94,9 @@ def load_lab(course: Course, module: str) -> Lab:
 
 def instructor_notebook(lab: Lab) -> NotebookNode:
     """The whole module with nbgrader's metadata, unexecuted."""
-    notebook = new_notebook(metadata={"kernelspec": dict(KERNELSPEC), "language_info": {"name": "python"}})
+    notebook: NotebookNode = new_notebook(
+        metadata={"kernelspec": dict(KERNELSPEC), "language_info": {"name": "python"}}
+    )
     notebook.nbformat_minor = 5
     notebook.cells = [_notebook_cell(cell) for cell in lab.cells]
     return notebook
@@ -111,7 +113,7 @@ def stub_sources(lab: Lab) -> dict[str, str]:
 
 
 def nbgrader_config() -> Config:
-    """The settings that make nbgrader's own commands produce the same notebooks; `nbgrader_config.py` holds them too."""
+    """The settings with which nbgrader's own commands make the same notebooks (see `nbgrader_config.py`)."""
     config = Config()
     config.ClearSolutions.code_stub = {"python": CODE_STUB}
     config.ClearSolutions.text_stub = TEXT_STUB
@@ -138,11 +140,16 @@ def executed(notebook: NotebookNode, course: Course, module: str) -> NotebookNod
         try:
             client.execute(env=environment, cleanup_kc=True)
         except CellExecutionError as error:
-            failing = next((c for c in notebook.cells if any(o.output_type == "error" for o in c.get("outputs", []))), None)
-            where = f" in cell {failing.id!r}" if failing else ""
-            raise GraderError(f"the solution of {module} does not run{where}:\n{error}") from error
-    notebook.metadata = nbformat.from_dict({"kernelspec": dict(KERNELSPEC), "language_info": {"name": "python"}})
+            failing = [c.id for c in notebook.cells if any(o.output_type == "error" for o in c.get("outputs", []))]
+            raise GraderError(
+                f"the solution of {module} does not run; cell {', '.join(failing)} raised {error.ename}: {error.evalue}"
+            ) from error
+    notebook.metadata = nbformat.from_dict(_notebook_metadata())
     return notebook
+
+
+def _notebook_metadata() -> dict[str, Any]:
+    return {"kernelspec": dict(KERNELSPEC), "language_info": {"name": "python"}}
 
 
 def _notebook_cell(cell: Cell) -> NotebookNode:
@@ -196,7 +203,7 @@ def _check_points(lab: Lab, course: Course) -> None:
         if total != course.rubric[rubric]:
             cells = ", ".join(f"{cell.id} {cell.points:g}" for cell in lab.graded if cell.rubric == rubric)
             raise SourceError(
-                f"{lab.module}: {rubric} adds up to {total:g} points, course.toml says {course.rubric[rubric]:g}: {cells}"
+                f"{lab.module}: {rubric} adds up to {total:g} points, not {course.rubric[rubric]:g}: {cells}"
             )
 
 
@@ -208,6 +215,6 @@ def _check_minutes(lab: Lab, course: Course) -> None:
     low, high = course.theory_share
     if not low <= share <= high:
         raise SourceError(
-            f"{lab.module}: theory is {share:.0%} of {sum(split.values()):g} minutes; course.toml wants {low:.0%}–{high:.0%}. "
+            f"{lab.module}: theory takes {share:.0%} of the minutes; course.toml wants {low:.0%} to {high:.0%}. "
             "Change the minutes= of the sections, and the sections with them"
         )

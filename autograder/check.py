@@ -42,16 +42,19 @@ class Judge:
         examine_token, seed_token = examiner.set(self.examine), check_seed.set(self.seed(cell.id))
         try:
             with contextlib.redirect_stdout(io.StringIO()):
-                exec(self._code(cell), self._namespace(cell, ask))
+                exec(self._code(cell), self._namespace(cell, ask))  # noqa: S102 - our own check
         except Failure as failure:
             return Outcome.FAILED, _failure_text(failure)
         except AssertionError as failure:
             return Outcome.FAILED, str(failure) or "not what was asked for"
         except GraderError:
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001
             # The check ran on the student's values, so a shape it did not expect is theirs; the type tells which.
-            return Outcome.FAILED, f"the answer does not have the form that was asked for ({type(error).__name__}: {error})"
+            return (
+                Outcome.FAILED,
+                f"the answer does not have the form that was asked for ({type(error).__name__}: {error})",
+            )
         finally:
             examiner.reset(examine_token)
             check_seed.reset(seed_token)
@@ -72,7 +75,9 @@ class Judge:
         return self._compiled[cell.id]
 
 
-def result(cell: Cell, outcome: Outcome, reason: str = "", seconds: float = 0.0, points: float | None = None) -> CheckResult:
+def result(
+    cell: Cell, outcome: Outcome, reason: str = "", seconds: float = 0.0, points: float | None = None
+) -> CheckResult:
     """The record for `cell`: full points when passed, none otherwise, unless `points` says so."""
     if cell.rubric is None:
         raise GraderError(f"cell {cell.id!r} belongs to no rubric line")
@@ -94,7 +99,7 @@ def shared_names(lab: Lab, parameters: dict[str, Any]) -> dict[str, Any]:
     for cell in lab.cells:
         if cell.role in ("parameters", "shared"):
             try:
-                exec(compile(cell.source, f"<cell {cell.id}>", "exec"), names)
+                exec(compile(cell.source, f"<cell {cell.id}>", "exec"), names)  # noqa: S102 - our own cell
             except Exception as error:
                 raise GraderError(f"{lab.module}: shared cell {cell.id!r} fails in the grader: {error!r}") from error
         if cell.role == "parameters":

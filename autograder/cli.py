@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from autograder.course import Course, load_course
@@ -55,7 +56,9 @@ def _try(course: Course, arguments: argparse.Namespace) -> int:
     from autograder.trial import solution_submission, try_file
 
     module = arguments.source.stem
-    grade = try_file(course, module, arguments.submission) if arguments.submission else solution_submission(course, module)
+    grade = (
+        try_file(course, module, arguments.submission) if arguments.submission else solution_submission(course, module)
+    )
     for check in grade.checks:
         print(f"{check.points:4g} /{check.possible:3g}  {check.seconds:5.2f} s  {check.cell}: {check.outcome}")
         if check.reason and check.reason != check.outcome:
@@ -74,7 +77,7 @@ def _release(course: Course, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _printer(width: int):  # type: ignore[no-untyped-def]
+def _printer(width: int) -> Callable[[int, int, Grade], None]:
     def show(done: int, total: int, grade: Grade) -> None:
         print(f"{_table_line(grade, width)}   {done}/{total}, {grade.seconds:.1f} s", flush=True)
 

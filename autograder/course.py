@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from autograder.errors import GraderError
 from autograder.models import RUBRICS, Rubric
 
-SECRET_VARIABLE = "AUTOGRADER_SECRET"
+SECRET_VARIABLE = "AUTOGRADER_SECRET"  # noqa: S105 - the name of a variable
 
 
 class _Frozen(BaseModel):

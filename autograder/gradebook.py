@@ -17,11 +17,11 @@ from nbgrader.preprocessors import (
     SaveCells,
 )
 
-from autograder.check import result
 from autograder.build import CODE_STUB, TEXT_STUB, instructor_notebook, nbgrader_config
+from autograder.check import result
 from autograder.errors import GraderError
 from autograder.grading import Graded
-from autograder.models import CheckResult, Grade, Lab, Outcome
+from autograder.models import CheckResult, Grade, Lab, Outcome, Rubric
 from autograder.score import grade as score_grade
 
 _CONFIG = '''"""nbgrader's settings for this graded class: `cd` here and run `nbgrader formgrade` or `jupyter lab`."""
@@ -29,6 +29,7 @@ _CONFIG = '''"""nbgrader's settings for this graded class: `cd` here and run `nb
 c = get_config()  # noqa: F821 - nbgrader provides it
 c.CourseDirectory.root = __file__.rsplit("/", 1)[0]
 c.CourseDirectory.db_url = "sqlite:///" + c.CourseDirectory.root + "/gradebook.db"
+c.ExportPlugin.to = "nbgrader-grades.csv"
 c.ClearSolutions.code_stub = {{"python": {code!r}}}
 c.ClearSolutions.text_stub = {text!r}
 '''
@@ -45,7 +46,9 @@ def read_marks(path: Path) -> Marks:
             try:
                 marks[row["student"], row["module"], row["cell"]] = float(row["points"])
             except (KeyError, TypeError, ValueError) as error:
-                raise GraderError(f"{path}:{number}: want student,module,cell,points with a number; got {row}") from error
+                raise GraderError(
+                    f"{path}:{number}: want student,module,cell,points with a number; got {row}"
+                ) from error
     return marks
 
 
@@ -75,8 +78,8 @@ class ClassBook:
             notebook, resources = step(parent=None, config=nbgrader_config()).preprocess(notebook, resources)
         self._book.db.expire_all()
 
-    def save(self, lab: Lab, graded: Graded, handed_in: Path | None, maxima: dict[str, float]) -> Grade:
-        """Write one submission: notebooks, automatic scores, and marks that a person gave earlier; returns the final grade."""
+    def save(self, lab: Lab, graded: Graded, handed_in: Path | None, maxima: dict[Rubric, float]) -> Grade:
+        """Write one submission: notebooks, scores, and marks given by a person; returns the final grade."""
         student, module = graded.grade.student, graded.grade.module
         self._write_notebooks(graded, handed_in)
         self._book.update_or_create_student(student)
@@ -113,7 +116,9 @@ class ClassBook:
         self._book.db.expire_all()
         kept = self._book.find_submission(final.module, final.student).score
         if abs(kept - final.total) > 1e-9:
-            raise GraderError(f"gradebook.db says {kept:g} for {final.student}/{final.module}, the checks sum to {final.total:g}")
+            raise GraderError(
+                f"gradebook.db says {kept:g} for {final.student}/{final.module}, the checks sum to {final.total:g}"
+            )
 
 
 def _handed_in_at(path: Path | None) -> dt.datetime | None:

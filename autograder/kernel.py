@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import json
 import os
 import sys
@@ -85,7 +84,7 @@ class KernelLink:
         while time.monotonic() < deadline:
             try:
                 message: dict[str, Any] = await ensure_async(kc.shell_channel.get_msg(timeout=0.5))
-            except (Empty, asyncio.TimeoutError):
+            except (Empty, TimeoutError):
                 if not await ensure_async(self._client.km.is_alive()):  # type: ignore[union-attr]
                     raise KernelDied("the kernel died while a check was asking it") from None
                 continue

@@ -39,7 +39,7 @@ def attempt(function: Callable[..., Any], *args: Any, **kwargs: Any) -> tuple[An
         return function(*args, **kwargs), None
     except Raised as error:
         return None, error.error
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - the caller asked which
         return None, type(error).__name__
 
 
@@ -72,7 +72,7 @@ def expect(
     raise Failure("\n".join(lines))
 
 
-def require(condition: bool, message: str) -> None:
+def require(condition: object, message: str) -> None:
     """Fail with `message` unless `condition` is exactly True; an object that only looks true does not pass."""
     if condition is not True:
         raise Failure(message)
@@ -114,7 +114,11 @@ def answered(
     given = _in_form(value, kind, options, keys, unit)
     if key is None:
         return
-    right = _same(given, key, rel=tolerance, abs_tol=0.0) if kind == "numeric" else given == _in_form(key, kind, options, keys, unit)
+    right = (
+        _same(given, key, rel=tolerance, abs_tol=0.0)
+        if kind == "numeric"
+        else given == _in_form(key, kind, options, keys, unit)
+    )
     if not right:
         raise Failure("this is not the answer; read the section above the question once more")
 
@@ -122,33 +126,54 @@ def answered(
 def _in_form(value: object, kind: str, options: str, keys: str, unit: str) -> object:
     if value is None:
         raise Failure("not answered yet")
-    letters = set(options)
-    if kind == "numeric":
-        if isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value):
-            return float(value)
-        raise Failure(f"write a number{f' in {unit}' if unit else ''}, not {_short(value)}")
-    if kind == "choice" and isinstance(value, str) and value.strip().upper() in letters:
-        return value.strip().upper()
-    if kind == "several" and isinstance(value, (set, list, tuple, str)):
-        chosen = {str(item).strip().upper() for item in value}
-        if chosen and chosen <= letters:
-            return chosen
-    if kind == "order" and isinstance(value, (list, tuple, str)):
-        order = [str(item).strip().upper() for item in value]
-        if sorted(order) == sorted(letters):
-            return order
-    if kind == "match" and isinstance(value, dict):
-        pairs = {str(k): str(v).strip().upper() for k, v in value.items()}
-        if set(pairs) == set(keys) and set(pairs.values()) <= letters:
-            return pairs
-    raise Failure(f"write {_FORMS[kind].format(options=options, keys=keys)}; got {_short(value)}")
+    answer = _READERS[kind](value, set(options), set(keys))
+    if answer is None:
+        form = _FORMS[kind].format(options=options, keys=keys, unit=f" in {unit}" if unit else "")
+        raise Failure(f"write {form}; got {_short(value)}")
+    return answer
 
 
+def _letters(value: object) -> list[str]:
+    return [str(item).strip().upper() for item in value] if isinstance(value, (set, list, tuple, str)) else []
+
+
+def _read_choice(value: object, letters: set[str], _: set[str]) -> str | None:
+    return value.strip().upper() if isinstance(value, str) and value.strip().upper() in letters else None
+
+
+def _read_several(value: object, letters: set[str], _: set[str]) -> set[str] | None:
+    chosen = set(_letters(value))
+    return chosen if chosen and chosen <= letters else None
+
+
+def _read_order(value: object, letters: set[str], _: set[str]) -> list[str] | None:
+    order = [] if isinstance(value, set) else _letters(value)
+    return order if sorted(order) == sorted(letters) else None
+
+
+def _read_match(value: object, letters: set[str], keys: set[str]) -> dict[str, str] | None:
+    pairs = {str(k): str(v).strip().upper() for k, v in value.items()} if isinstance(value, dict) else {}
+    return pairs if set(pairs) == keys and set(pairs.values()) <= letters else None
+
+
+def _read_number(value: object, _: set[str], __: set[str]) -> float | None:
+    plain = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if plain else None  # type: ignore[arg-type]
+
+
+_READERS: dict[str, Callable[[object, set[str], set[str]], object]] = {
+    "choice": _read_choice,
+    "several": _read_several,
+    "order": _read_order,
+    "match": _read_match,
+    "numeric": _read_number,
+}
 _FORMS = {
     "choice": 'one letter of {options}, such as "A"',
     "several": 'a set of letters of {options}, such as {{"A", "C"}}',
     "order": "all of the letters {options}, each once, in the right order, as one text",
     "match": "a dictionary from each of {keys} to one of the letters {options}",
+    "numeric": "a number{unit}",
 }
 
 

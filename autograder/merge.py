@@ -47,7 +47,7 @@ def read_submission(path: Path, lab: Lab) -> Submission:
         return Submission({}, (f"unreadable notebook: {error}",))
     except json.JSONDecodeError as error:
         return Submission({}, (f"not a notebook: the JSON breaks off or is damaged at line {error.lineno}",))
-    except Exception as error:  # nbformat's converters raise whatever a malformed structure provokes
+    except Exception as error:  # noqa: BLE001 - nbformat raises whatever a malformed file provokes
         return Submission({}, (f"not a notebook: {type(error).__name__}: {str(error)[:200]}",))
     return _pick(cells, lab, flags)
 
@@ -77,6 +77,6 @@ def _pick(cells: list[tuple[str, NotebookNode]], lab: Lab, flags: tuple[str, ...
 
 
 def _grade_id(cell: NotebookNode) -> str:
-    """nbgrader's grade id, else the cell's own: editors that renew cell ids keep the metadata."""
+    """The grade id of nbgrader, else the cell's own: editors that renew cell ids keep the metadata."""
     metadata = cell.get("metadata", {}).get("nbgrader", {})
     return str(metadata.get("grade_id") or cell.get("id", ""))

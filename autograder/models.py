@@ -50,6 +50,10 @@ class Lab:
                 return cell
         raise KeyError(cell_id)
 
+    def at(self, cell: Cell) -> str:
+        """Where `cell` stands, as errors name it."""
+        return f"{self.module}.py:{cell.line}"
+
     def with_role(self, role: Role) -> tuple[Cell, ...]:
         return tuple(cell for cell in self.cells if cell.role == role)
 

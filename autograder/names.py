@@ -10,9 +10,9 @@ from autograder.errors import SourceError
 
 
 def assigned_names(source: str) -> set[str]:
-    """Names that running `source` binds at the top level: assignments, definitions, imports, loop targets.
+    r"""Names that running `source` binds at the top level: assignments, definitions, imports, loop targets.
 
-    >>> sorted(assigned_names("import os.path as p\\nx, y = 1, 2\\ndef f(z): w = z"))
+    >>> sorted(assigned_names("import os.path as p\nx, y = 1, 2\ndef f(z): w = z"))
     ['f', 'p', 'x', 'y']
     """
     table = _table(source)
@@ -20,9 +20,9 @@ def assigned_names(source: str) -> set[str]:
 
 
 def free_names(source: str) -> set[str]:
-    """Names that `source` reads but does not bind itself, builtins aside.
+    r"""Names that `source` reads but does not bind itself, builtins aside.
 
-    >>> sorted(free_names("import math\\nrows = [math.sqrt(a) for a in values]\\nassert f(rows)"))
+    >>> sorted(free_names("import math\nrows = [math.sqrt(a) for a in values]\nassert f(rows)"))
     ['f', 'values']
     """
     table = _table(source)

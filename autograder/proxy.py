@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from autograder import wire
+from autograder.errors import WireError
 from autograder.lab import Failure, Raised
 
 Ask = Callable[[str], str]
@@ -44,7 +45,7 @@ class Remote:
             "args": wire.encode(list(args), _give_back),
             "kwargs": wire.encode(kwargs, _give_back),
         }
-        return _request(self._ask, message, f"{self._label}(…)", call=True)
+        return _request(self._ask, message, f"{self._label}(…)")
 
 
 def fetch_names(ask: Ask, names: list[str]) -> dict[str, Any]:
@@ -54,17 +55,17 @@ def fetch_names(ask: Ask, names: list[str]) -> dict[str, Any]:
         raise Failure("the notebook's names could not be read")
     for name, value in values.items():
         if isinstance(value, Remote):
-            value._label = name
+            object.__setattr__(value, "_label", name)
     return {name: value for name, value in values.items() if name in names}
 
 
 def _give_back(value: object) -> dict[str, Any]:
     if isinstance(value, Remote):
-        return {"$": "handle", "id": value._data["id"]}
-    raise wire.WireError(f"a {type(value).__qualname__} cannot be sent to a learner's function; send plain data instead")
+        return {"$": "handle", "id": value._data["id"]}  # noqa: SLF001 - the same concept
+    raise WireError(f"a {type(value).__qualname__} cannot be sent to a learner's function; send plain data instead")
 
 
-def _request(ask: Ask, message: dict[str, Any], label: str, call: bool = False) -> Any:
+def _request(ask: Ask, message: dict[str, Any], label: str) -> Any:
     text = ask(json.dumps(message, separators=(",", ":")))
 
     def remote(data: dict[str, Any]) -> Remote:
@@ -77,6 +78,6 @@ def _request(ask: Ask, message: dict[str, Any], label: str, call: bool = False) 
             return wire.decode(reply["ok"], remote)
         kind, detail = str(reply["error"]["type"]), str(reply["error"]["message"])
         trace = str(reply["error"].get("trace", ""))
-    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, wire.WireError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError, RecursionError, WireError) as error:
         raise Failure(f"{label} gave an answer that cannot be read: {error}") from error
-    raise Raised(f"{label} {'raised' if call else 'could not be read:'} {kind}: {detail}", kind, trace)
+    raise Raised(f"{label} raised {kind}: {detail}", kind, trace)

@@ -26,7 +26,10 @@ def write_report(course: Course, grades: list[Grade], folder: Path) -> None:
     pages = Environment(
         loader=PackageLoader("autograder", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
-    maxima = {**course.rubric, "total": sum(course.rubric.values())}
+    maxima: dict[str, float] = {
+        **{rubric: course.rubric[rubric] for rubric in RUBRICS},
+        "total": sum(course.rubric.values()),
+    }
     (folder / "index.html").write_text(
         pages.get_template("class.html").render(course=course, grades=grades, maxima=maxima, rubrics=RUBRICS), "utf-8"
     )

@@ -58,7 +58,9 @@ def run_notebook(notebook: NotebookNode, session: Session, parameters: dict[str,
     done = {found.cell for found in session.results}
     for cell in session.judge.lab.with_role("check"):
         if cell.id not in done:
-            session.results.append(result(cell, Outcome.NOT_REACHED, "not reached: the notebook ended before this check"))
+            session.results.append(
+                result(cell, Outcome.NOT_REACHED, "not reached: the notebook ended before this check")
+            )
     return session.notebook if session.notebook is not None else notebook
 
 
@@ -70,7 +72,7 @@ def scratch_workspace(module: str) -> Any:
         yield workspace, kernel_environment(workspace)
 
 
-class _Client(PapermillNotebookClient):
+class _Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill ships no types
     """papermill's client with two differences: an error does not end the notebook, and check cells are judged here."""
 
     def __init__(self, nb_man: Any, session: Session, **kwargs: Any) -> None:
@@ -82,7 +84,7 @@ class _Client(PapermillNotebookClient):
         self.reset_execution_trackers()
         with self.setup_kernel(**kwargs):
             self.papermill_execute_cells()
-        return self.nb
+        return self.nb  # type: ignore[no-any-return]
 
     def papermill_execute_cells(self) -> None:
         link = KernelLink(self, self.session.limits.call_s)
@@ -114,7 +116,7 @@ class _Client(PapermillNotebookClient):
             self.session.flags.append(f"cell {cell.id} took more than {self.session.limits.cell_s:g} s and was stopped")
 
 
-class _Engine(NBClientEngine):
+class _Engine(NBClientEngine):  # type: ignore[misc]
     """The papermill engine that `run_notebook` names; `session` travels as an engine argument."""
 
     @classmethod
@@ -136,4 +138,4 @@ papermill_engines.register(ENGINE, _Engine)
 
 def _verdict_output(found: CheckResult) -> NotebookNode:
     text = f"{found.outcome}: {found.points:g} of {found.possible:g} points"
-    return new_output("stream", name="stdout", text=f"{text}\n{found.reason}\n" if found.reason else f"{text}\n")  # type: ignore[no-untyped-call, no-any-return]
+    return new_output("stream", name="stdout", text=f"{text}\n{found.reason}\n" if found.reason else f"{text}\n")  # type: ignore[no-any-return]

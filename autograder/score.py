@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from autograder.check import result
-from autograder.models import RUBRICS, Cell, CheckResult, Grade, Outcome
+from autograder.models import RUBRICS, Cell, CheckResult, Grade, Outcome, Rubric
 
 
 def written_result(cell: Cell, *, changed: bool) -> CheckResult:
@@ -16,11 +16,12 @@ def written_result(cell: Cell, *, changed: bool) -> CheckResult:
 
 
 def grade(
-    student: str, module: str, checks: Sequence[CheckResult], maxima: Mapping[str, float], flags: Sequence[str] = ()
+    student: str, module: str, checks: Sequence[CheckResult], maxima: Mapping[Rubric, float], flags: Sequence[str] = ()
 ) -> Grade:
     """Sum `checks` by rubric line; points that wait for a mark go to `pending`, never to a total."""
     sums = {
-        rubric: min(sum(check.points for check in checks if check.rubric == rubric), maxima[rubric]) for rubric in RUBRICS
+        rubric: min(sum(check.points for check in checks if check.rubric == rubric), maxima[rubric])
+        for rubric in RUBRICS
     }
     errored = [f"grader error at {check.cell}: {check.reason}" for check in checks if check.outcome is Outcome.ERRORED]
     return Grade(

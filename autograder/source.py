@@ -15,6 +15,7 @@ from autograder.models import Cell, Lab, Role
 from autograder.names import assigned_names, free_names
 
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
+BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
 _ID = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 
 
@@ -39,7 +40,7 @@ class _Header(BaseModel):
 
 
 def read_lab(path: Path) -> Lab:
-    """Parse `path` (jupytext py:percent, DESIGN's cell headers) into cells, in order; SourceError on anything unclear."""
+    """Parse `path` (jupytext py:percent) into cells, in order; SourceError on anything unclear."""
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
@@ -118,7 +119,7 @@ def _header(metadata: dict[str, Any], where: str) -> _Header:
     if not _ID.match(header.id):
         raise SourceError(f"{where}: id {header.id!r} must be 1–64 characters of A-Za-z0-9_-")
     if header.half not in ("", "theory", "practice"):
-        raise SourceError(f"{where}: half={header.half!r}; write half=\"theory\" or half=\"practice\"")
+        raise SourceError(f'{where}: half={header.half!r}; write half="theory" or half="practice"')
     return header
 
 
@@ -141,17 +142,22 @@ def _role(header: _Header, kind: str, where: str) -> Role:
 
 def _check_cell_form(cell: Cell, header: _Header, where: str) -> None:
     has_region = BEGIN_SOLUTION in cell.source
+    for begin, end in ((BEGIN_SOLUTION, END_SOLUTION), (BEGIN_HIDDEN, END_HIDDEN)):
+        if cell.source.count(begin) != cell.source.count(end):
+            raise SourceError(f"{where}: cell {cell.id!r} has not as many {end!r} lines as {begin!r} lines")
     if cell.role in ("task", "written") and not has_region:
         raise SourceError(f"{where}: {cell.role} cell {cell.id!r} has no {BEGIN_SOLUTION} … {END_SOLUTION} region")
     if has_region and cell.role not in ("task", "written"):
         raise SourceError(f"{where}: cell {cell.id!r} holds a solution but is no task; add task=true to its header")
-    if "### BEGIN HIDDEN TESTS" in cell.source and cell.role != "check":
+    if BEGIN_HIDDEN in cell.source and cell.role != "check":
         raise SourceError(f"{where}: cell {cell.id!r} holds hidden tests but is no check")
     carries = cell.role in ("check", "written") or header.answer
     if carries and header.points <= 0:
         raise SourceError(f"{where}: cell {cell.id!r} has no points; add points=N to its header")
     if header.points and not carries:
-        raise SourceError(f"{where}: cell {cell.id!r} has points={header.points:g} but nothing judges it; move them to a check")
+        raise SourceError(
+            f"{where}: cell {cell.id!r} has points={header.points:g} but nothing judges it; move them to a check"
+        )
     if carries and cell.rubric is None:
         raise SourceError(f"{where}: graded cell {cell.id!r} must begin with theory- code- results- or report-")
 
@@ -160,9 +166,7 @@ def _reject_duplicates(lab: Lab) -> None:
     seen: dict[str, int] = {}
     for cell in lab.cells:
         if cell.id in seen:
-            raise SourceError(
-                f"{Path(lab.path).name}:{cell.line}: id {cell.id!r} stands already on line {seen[cell.id]}; ids are unique"
-            )
+            raise SourceError(f"{lab.at(cell)}: id {cell.id!r} stands already on line {seen[cell.id]}")
         seen[cell.id] = cell.line
 
 
@@ -172,12 +176,10 @@ def _reject_orphans(lab: Lab) -> None:
     for cell in lab.with_role("check"):
         for target in cell.targets:
             if target not in tasks:
-                raise SourceError(
-                    f"{Path(lab.path).name}:{cell.line}: check {cell.id!r} judges {target!r}, which is no task of this module"
-                )
+                raise SourceError(f"{lab.at(cell)}: check {cell.id!r} judges {target!r}, which is no task here")
     for cell in lab.with_role("task"):
         if cell.rubric and cell.id not in judged:
-            raise SourceError(f"{Path(lab.path).name}:{cell.line}: no check judges task {cell.id!r}; add one with points")
+            raise SourceError(f"{lab.at(cell)}: no check judges task {cell.id!r}; add one with points")
 
 
 def _reject_foreign_names(lab: Lab) -> None:
@@ -190,7 +192,7 @@ def _reject_foreign_names(lab: Lab) -> None:
         foreign = free_names(cell.source) - allowed
         if foreign:
             raise SourceError(
-                f"{Path(lab.path).name}:{cell.line}: check {cell.id!r} uses {', '.join(sorted(foreign))}, which neither its "
-                f"tasks ({', '.join(cell.targets)}) assign nor a parameters or shared=true cell. "
+                f"{lab.at(cell)}: check {cell.id!r} uses {', '.join(sorted(foreign))}, which neither "
+                f"its tasks ({', '.join(cell.targets)}) assign nor a parameters or shared=true cell. "
                 "Name the right task in check=, or define it in a shared cell"
             )

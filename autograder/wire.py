@@ -79,7 +79,7 @@ def decode(data: Any, handle: Callable[[Any], object] | None = None) -> Any:
     return _DECODERS[kind](data, handle)
 
 
-def _scalar(value: None | bool | str | float) -> None | bool | str | int | float:
+def _scalar(value: object) -> str | float | None:
     # Subclasses (np.float64, an enum, an impostor with its own __eq__) travel as the plain builtin.
     for builtin in (bool, str, int, float):
         if isinstance(value, builtin):
@@ -103,7 +103,12 @@ def _encode_numpy(value: object) -> dict[str, Any] | Any:
         return value.item()
     if isinstance(value, np.ndarray):
         if value.dtype.kind in "mM":
-            return {"$": "array", "dtype": str(value.dtype), "shape": value.shape, "v": value.astype("int64").ravel().tolist()}
+            return {
+                "$": "array",
+                "dtype": str(value.dtype),
+                "shape": value.shape,
+                "v": value.astype("int64").ravel().tolist(),
+            }
         if value.dtype.kind not in _ARRAY_KINDS:
             raise WireError(f"an array of dtype {value.dtype} cannot travel; use numbers, text or dates")
         return {"$": "array", "dtype": str(value.dtype), "shape": value.shape, "v": value.ravel().tolist()}
@@ -123,7 +128,12 @@ def _encode_pandas(value: object) -> dict[str, Any] | None:
     if isinstance(value, pd.Index):
         return {"$": "index", **_encode_index(value)}
     if isinstance(value, pd.Series):
-        return {"$": "series", "name": encode(value.name), "index": _encode_index(value.index), "v": _encode_column(value)}
+        return {
+            "$": "series",
+            "name": encode(value.name),
+            "index": _encode_index(value.index),
+            "v": _encode_column(value),
+        }
     if isinstance(value, pd.DataFrame):
         columns = [_encode_column(value.iloc[:, i]) for i in range(value.shape[1])]
         return {"$": "frame", "columns": encode(list(value.columns)), "index": _encode_index(value.index), "v": columns}
@@ -153,9 +163,10 @@ def _encode_column(column: Any) -> dict[str, Any]:
         }
     if str(dtype).startswith(("datetime64[", "timedelta64[")) and getattr(dtype, "tz", None) is None:
         return {"dtype": str(dtype), "v": column.astype("int64").tolist()}
-    if str(dtype) in ("bool", "object") or dtype.kind in "iuf" and not pd.api.types.is_extension_array_dtype(dtype):
+    extension = pd.api.types.is_extension_array_dtype(dtype)
+    if str(dtype) in ("bool", "object") or (dtype.kind in "iuf" and not extension):
         return {"dtype": str(dtype), "v": [encode(item) for item in column.tolist()]}
-    if pd.api.types.is_extension_array_dtype(dtype):
+    if extension:
         values = [None if pd.isna(item) else encode(item) for item in column.tolist()]
         return {"dtype": str(dtype), "v": values}
     raise WireError(f"column {column.name!r} of dtype {dtype} cannot travel")
@@ -179,7 +190,11 @@ def _decode_column(data: dict[str, Any]) -> Any:
         return pd.Categorical.from_codes(data["v"], categories=categories, ordered=data["ordered"])
     if dtype.startswith(("datetime64[", "timedelta64[")):
         return np.array(data["v"], dtype="int64").view(dtype)
-    return pd.array(decode(data["v"]), dtype=dtype) if dtype != "object" else np.array(_object(decode(data["v"])), dtype=object)
+    return (
+        pd.array(decode(data["v"]), dtype=dtype)
+        if dtype != "object"
+        else np.array(_object(decode(data["v"])), dtype=object)
+    )
 
 
 def _object(values: list[Any]) -> Any:

@@ -34,6 +34,7 @@ theory_kinds = None
 theory_kinds = {"B", "D"}
 ### END SOLUTION
 
+
 # %% id="code-count" task=true
 def count(text):
     """How often each word stands in `text`: a dictionary from word to number."""
@@ -41,12 +42,14 @@ def count(text):
     return dict(Counter(text.split()))
     ### END SOLUTION
 
+
 # %% id="code-count-check" check="code-count" points=2
 expect(count("a b a"), {"a": 2, "b": 1}, given="a b a")
 ### BEGIN HIDDEN TESTS
 words = [f"w{(seed() >> shift) % 5}" for shift in range(20)]
 expect(count(" ".join(words)), dict(Counter(words)), secret=True)
 ### END HIDDEN TESTS
+
 
 # %% id="code-guard" task=true
 def first(words):
@@ -57,10 +60,12 @@ def first(words):
     return words[0]
     ### END SOLUTION
 
+
 # %% id="code-guard-check" check="code-guard" points=2
 expect(first(["a", "b"]), "a")
 value, error = attempt(first, [])
 expect(error, "ValueError", slip="an empty list must raise ValueError")
+
 
 # %% id="results-file" task=true
 def save(text, name):
@@ -69,6 +74,7 @@ def save(text, name):
     lines = [f"{word} {number}" for word, number in sorted(count(text).items())]
     pathlib.Path(name).write_text("\n".join(lines))
     ### END SOLUTION
+
 
 # %% id="results-file-check" check="results-file" points=2
 save(TEXT, "counts.txt")

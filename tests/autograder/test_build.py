@@ -1,0 +1,157 @@
+"""One source makes both notebooks, the same bytes each time, and nothing of the instructor's reaches students."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from autograder.build import build_module, instructor_notebook, load_lab, stale_files, student_notebook
+from autograder.course import Course, load_course
+from autograder.errors import GraderError, SourceError
+from autograder.source import read_lab
+
+CONFIG = Path(__file__).parents[2] / "nbgrader_config.py"
+REAL = load_course(Path(__file__).parents[2])
+
+
+@pytest.fixture
+def copy(course: Course, tmp_path: Path) -> Course:
+    """The tiny course, to change."""
+    shutil.copytree(course.root, tmp_path / "course")
+    return load_course(tmp_path / "course")
+
+
+def rewrite(course: Course, old: str, new: str) -> None:
+    """Replace `old` in the module's source, where it must stand."""
+    path = course.source("words")
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
+
+
+def test_notebooks_are_valid_and_deterministic(course: Course) -> None:
+    """Building twice gives the same bytes, and nbformat accepts them."""
+    lab = load_lab(course, "words")
+    for make in (instructor_notebook, student_notebook):
+        first, second = make(lab), make(lab)
+        nbformat.validate(first)
+        assert nbformat.writes(first) == nbformat.writes(second)
+
+
+def test_students_get_no_answers(course: Course) -> None:
+    """Neither solutions, nor keys, nor hidden tests, nor outputs are in the student's notebook."""
+    text = course.student_notebook("words").read_text("utf-8")
+    for secret in ("Counter(text.split())", "key=", "HIDDEN", "SOLUTION", "Rare words carry", "secret=True"):
+        assert secret not in text
+    for cell in nbformat.read(course.student_notebook("words"), 4).cells:
+        assert not cell.get("outputs")
+
+
+def test_instructor_notebook_holds_outputs(course: Course) -> None:
+    """The executed copy shows what a student should see."""
+    cells = {c.id: c for c in nbformat.read(course.instructor_notebook("words"), 4).cells}
+    assert cells["setup"].outputs[0].text == "ready\n"
+
+
+@pytest.mark.parametrize("module", ["words", "01_tracking"])
+def test_stock_nbgrader_makes_the_same_release(course: Course, module: str, tmp_path: Path) -> None:
+    """`nbgrader generate_assignment` on a copy of solutions/ gives labs/, byte for byte."""
+    source = course if module == "words" else REAL
+    shutil.copytree(source.root / "solutions" / module, tmp_path / "solutions" / module)
+    shutil.copy(CONFIG, tmp_path)
+    (tmp_path / "out" / "nbgrader").mkdir(parents=True)
+    command = [sys.executable, "-m", "nbgrader", "generate_assignment", module]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    made = (tmp_path / "labs" / module / f"{module}.ipynb").read_text("utf-8")
+    assert made.strip() == source.student_notebook(module).read_text("utf-8").strip()
+
+
+def test_check_tells_what_is_stale(copy: Course) -> None:
+    """`build --check` is quiet when files are current and names the ones that are not."""
+    assert stale_files(copy, "words") == []
+    rewrite(copy, "A small course", "A tiny course")
+    assert [reason.split()[0] for reason in stale_files(copy, "words")] == [
+        "labs/words/words.ipynb",
+        "solutions/words/words.ipynb",
+    ]
+    copy.student_notebook("words").unlink()
+    assert "missing" in stale_files(copy, "words")[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ('check="code-guard" points=2', 'check="code-guard" points=3', "code adds up to 5 points, not 4"),
+        ('id="code-guard" task=true', 'id="code-count" task=true', r"words.py:\d+: id 'code-count' stands already on"),
+        ('check="code-guard"', 'check="code-gard"', r"words.py:\d+: check 'code-guard-check' judges 'code-gard'"),
+        ('check="code-guard" points=2', 'check="code-guard"', r"words.py:\d+: cell 'code-guard-check' has no points"),
+        ("task=true", "taks=true", r"words.py:\d+: cell header: taks"),
+        ('expect(first(["a", "b"]), "a")', "expect(frist, 1)", r"check 'code-guard-check' uses frist, which neither"),
+        ("    return words[0]\n    ### END SOLUTION", "    return words[0]", "cell 'code-guard' has not as many"),
+        ('theory_rare = "A"', 'theory_rare = "X"', "the solution's own answer has the wrong form"),
+        ('theory_rare = "A"', "theory_rare = chr(65)", "must assign theory_rare a literal"),
+        ('answer="choice"', 'answer="chioce"', "kinds are choice, several"),
+        ('id="results-file"', 'id="result file"', "must be 1–64 characters"),
+        ('id="setup"', 'id="setup" points=2', "nothing judges it"),
+        (
+            "folder = pathlib",
+            "### BEGIN SOLUTION\n### END SOLUTION\nfolder = pathlib",
+            "holds a solution",
+        ),
+    ],
+)
+def test_sources_that_cannot_be_graded_do_not_build(copy: Course, old: str, new: str, message: str) -> None:
+    """Each mistake of an author is refused with the place and the reason."""
+    rewrite(copy, old, new)
+    with pytest.raises(SourceError, match=message):
+        load_lab(copy, "words")
+
+
+def test_a_solution_that_fails_does_not_build(copy: Course) -> None:
+    """An instructor's notebook with an error in it is never written."""
+    before = copy.instructor_notebook("words").read_text("utf-8")
+    rewrite(copy, "return dict(Counter(text.split()))", "return {}")
+    with pytest.raises(GraderError, match="cell code-count-check"):
+        build_module(copy, "words")
+    assert copy.instructor_notebook("words").read_text("utf-8") == before
+
+
+def test_theory_share_is_enforced(copy: Course) -> None:
+    """A lab that is all theory does not build where the course wants half."""
+    path = copy.root / "solutions" / "course.toml"
+    path.write_text("theory_share = [0.45, 0.55]\n" + path.read_text("utf-8"), "utf-8")
+    with pytest.raises(SourceError, match=re.escape("theory takes 100% of the minutes; course.toml wants 45% to 55%")):
+        load_lab(load_course(copy.root), "words")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("modulse = []", "modulse: Extra inputs are not permitted"),
+        ("title = ", "is not TOML"),
+        ("title = 'x'", "modules: Field required"),
+    ],
+)
+def test_course_typos_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    """A misspelt key in course.toml is an error that names it."""
+    (tmp_path / "solutions").mkdir()
+    (tmp_path / "solutions" / "course.toml").write_text(text, "utf-8")
+    with pytest.raises(GraderError, match=message):
+        load_course(tmp_path)
+
+
+def test_missing_course_and_module_say_what_is_there(course: Course, tmp_path: Path) -> None:
+    """No course.toml, an unknown module and a missing source each say so."""
+    with pytest.raises(GraderError, match="no course here"):
+        load_course(tmp_path)
+    with pytest.raises(GraderError, match="no module 'wrods' in course"):
+        course["wrods"]
+    with pytest.raises(SourceError, match="does not exist"):
+        read_lab(tmp_path / "words.py")

@@ -1,0 +1,55 @@
+"""What every test stands on: no network, no usage reports, and nothing of the settings of whoever runs it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+# Material that tests read: notebooks and cells that are not tests themselves, some of them wrong on purpose.
+collect_ignore_glob = ["*.ipynb", "submissions/*", "hostile/*"]
+
+INHERITED = ("GIT_", "LAB_", "MLFLOW_", "MLOPS_", "NBGRADER_", "DVC_")
+QUIET = {
+    "DO_NOT_TRACK": "true",
+    "DVC_NO_ANALYTICS": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,  # a person's commit signing or hooks would change what git does
+    "GIT_CONFIG_SYSTEM": os.devnull,
+    "MPLBACKEND": "Agg",
+}
+
+
+def pytest_configure() -> None:
+    """Set the environment before any test module imports a library that reads it."""
+    for name in [name for name in os.environ if name.startswith(INHERITED)]:
+        del os.environ[name]
+    os.environ.update(QUIET)
+    # nbgrader and dvc start alembic and git by name: find this environment's, whether or not it was activated.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+
+@pytest.fixture(autouse=True, scope="session")
+def no_network() -> Iterator[None]:
+    """Refuse connections that leave this machine."""
+    connect = socket.socket.connect
+
+    def connect_here(self: socket.socket, address: Any, /) -> None:
+        # A datagram socket sends nothing when it connects; libraries ask it for this machine's own address.
+        internet = self.family in (socket.AF_INET, socket.AF_INET6) and self.type == socket.SOCK_STREAM
+        if internet and not is_loopback(address[0]):
+            raise RuntimeError(f"A test connected to {address}. Tests run without a network: use a local double.")
+        connect(self, address)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(socket.socket, "connect", connect_here)
+        yield
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host` is this machine: 127.0.0.0/8, ::1 or localhost."""
+    return host in ("localhost", "::1") or host.startswith("127.")
