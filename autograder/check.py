@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from autograder.errors import GraderError
+from autograder.errors import GraderError, KernelDied
 from autograder.lab import Failure, Raised, check_seed, examiner
 from autograder.models import Cell, CheckResult, Lab, Outcome
 from autograder.names import assigned_names, free_names
@@ -47,8 +47,10 @@ class Judge:
             return Outcome.FAILED, _failure_text(failure)
         except AssertionError as failure:
             return Outcome.FAILED, str(failure) or "not what was asked for"
-        except GraderError:
+        except KernelDied:
             raise
+        except GraderError as error:
+            return Outcome.ERRORED, str(error)
         except Exception as error:  # noqa: BLE001
             # The check ran on the student's values, so a shape it did not expect is theirs; the type tells which.
             return (

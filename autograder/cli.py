@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,9 @@ from autograder.models import RUBRICS, Grade
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns 0, or 1 with the reason on stderr."""
     arguments = _parser().parse_args(argv)
+    # Before numpy starts: checks then compute what the kernels compute, bit for bit, and do not fight over cores.
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         return int(arguments.run(load_course(arguments.course), arguments))
     except GraderError as error:

@@ -1,0 +1,59 @@
+"""One frozen model of what may be set from outside: places, names and the seed; passed in, never read at import."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SQLITE = "sqlite:///"
+
+
+class Settings(BaseSettings):
+    """Where the system keeps its things; every field can be set as `MLOPS_<FIELD>` in the environment.
+
+    A misspelt field, or a misspelt `MLOPS_` variable, is an error (pydantic's ValidationError, a ValueError).
+
+    >>> Settings(seed=7).seed
+    7
+    """
+
+    model_config = SettingsConfigDict(frozen=True, extra="forbid", env_prefix="MLOPS_")
+
+    root: Path = Path()
+    tracking_uri: str = f"{SQLITE}mlflow.db"
+    experiment: str = Field(default="House Price Prediction", min_length=1)
+    data_remote: Path | None = None
+    seed: int = Field(default=0, ge=0, lt=2**128)
+
+    @property
+    def store_uri(self) -> str:
+        """`tracking_uri` with a relative SQLite path made absolute under `root`; any other URI as it is."""
+        path = sqlite_path(self.tracking_uri)
+        return self.tracking_uri if path is None else f"{SQLITE}{(self.root / path).resolve()}"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _refuse_unknown_variables(cls, values: Any) -> Any:
+        known = {f"MLOPS_{field.upper()}" for field in cls.model_fields}
+        unknown = sorted(name for name in os.environ if name.upper().startswith("MLOPS_") and name.upper() not in known)
+        if unknown:
+            raise ValueError(
+                f"no setting is named {', '.join(unknown)}. Unset it, or use one of {', '.join(sorted(known))}."
+            )
+        return values
+
+
+def sqlite_path(uri: str) -> Path | None:
+    """The file that a SQLite URI names, None for any other URI and for an in-memory database.
+
+    >>> sqlite_path("sqlite:///mlflow.db").as_posix(), sqlite_path("http://127.0.0.1:5000")
+    ('mlflow.db', None)
+    """
+    if not uri.startswith(SQLITE):
+        return None
+    path = uri.removeprefix(SQLITE).partition("?")[0]
+    return Path(path) if path and path != ":memory:" else None
