@@ -49,7 +49,7 @@ release: $(READY)  ## write what students get to out/release
 	@autograder release --out out/release
 
 test: $(READY)  ## run all tests and replay the solution notebooks (TESTS=path JOBS=1 for less)
-	@pytest -n $(JOBS) --dist loadfile --nbval --nbval-sanitize-with assets/nbval.cfg $(TESTS)
+	@pytest -n $(JOBS) --dist loadfile --nbval $(addprefix --nbval-sanitize-with=,$(wildcard assets/nbval.cfg)) $(TESTS)
 
 lint: $(READY)  ## check style, types, import rules and that the notebooks match their sources
 	ruff check

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 # Material that tests read: notebooks and cells that are not tests themselves, some of them wrong on purpose.
-collect_ignore_glob = ["*.ipynb", "submissions/*", "hostile/*"]
+collect_ignore_glob = ["*.ipynb", "courses/*", "submissions/*", "hostile/*"]
 
 INHERITED = ("GIT_", "LAB_", "MLFLOW_", "MLOPS_", "NBGRADER_", "DVC_")
 QUIET = {

@@ -3,7 +3,7 @@
 from lib.tracking.compare import Comparison, compare
 from lib.tracking.read import predict, read_run
 from lib.tracking.record import Run, track
-from lib.tracking.reproduce import Reproduction, reproduce
+from lib.tracking.reproduce import Reproduction, reproduce, reproduce_report
 from lib.tracking.training import default_pipeline
 
 EXPERIMENT = "House Price Prediction"
@@ -18,5 +18,6 @@ __all__ = [
     "predict",
     "read_run",
     "reproduce",
+    "reproduce_report",
     "track",
 ]

@@ -12,6 +12,9 @@ from pathlib import Path
 
 SOURCE_SUFFIXES = frozenset({".py", ".toml", ".yaml", ".yml", ".json", ".cfg", ".ini", ".sql", ".sh"})
 SOURCE_BYTES = 256 * 1024
+_PREFIXES = ("--src-prefix=a/", "--dst-prefix=b/")
+# What a snapshot itself writes. The data version stands for it, and with it every second run would count as dirty.
+_NO_CODE = (":(top)", *(f":(top,exclude,glob)**/{name}" for name in ("*.dvc", ".dvc/**", ".dvcignore", ".gitignore")))
 # A repository can name programs in its own configuration; looking at it must not run them.
 _GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "-c", "core.quotePath=false")
 
@@ -37,7 +40,8 @@ def code_version(root: Path) -> CodeVersion:
     """The state of the git repository around `root`.
 
     `diff` is a binary-safe patch against the commit: tracked changes, and untracked source files (`SOURCE_SUFFIXES`, up
-    to 256 KiB each), since an imported file that git never saw is part of the code too. `folder` is `root` relative to
+    to 256 KiB each), since an imported file that git never saw is part of the code too. DVC's bookkeeping and ignore
+    files are no code and make nothing dirty. `folder` is `root` relative to
     the top of the repository.
     """
     try:
@@ -80,16 +84,7 @@ def remove_worktree(root: Path, worktree: Path) -> None:
 
 
 def _patch(top: Path, new_sources: Sequence[str]) -> str:
-    command = (
-        "diff",
-        "HEAD",
-        "--binary",
-        "--no-ext-diff",
-        "--no-textconv",
-        "--no-color",
-        "--src-prefix=a/",
-        "--dst-prefix=b/",
-    )
+    command = ("diff", "HEAD", "--binary", "--no-ext-diff", "--no-textconv", "--no-color", *_PREFIXES, "--", *_NO_CODE)
     if not new_sources:
         return _git(top, *command)
     # A copy of the index, so that the learner's own staging area stays as it is.

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,6 +103,11 @@ def reproduce(
         except _Stopped as stopped:
             return _answer(record, {}, [str(stopped)], settings.root)
     return _answer(record, metrics, [], settings.root)
+
+
+def reproduce_report(run_id: str, *, settings: Settings | None = None) -> dict[str, object]:
+    """What `reproduce` found, as plain JSON: `equal`, `differences`, `metrics` and `recorded`."""
+    return {**asdict(reproduce(run_id, settings=settings))}
 
 
 def _read(client: MlflowClient, run_id: str) -> _Record:

@@ -30,12 +30,13 @@ def dump(estimator: Any, path: Path, *, trusted: Sequence[str] = ()) -> list[str
     except OSError:
         raise
     except Exception as error:  # skops raises whatever the first unsupported part happens to raise
-        raise TrackingError(
-            f"{type(estimator).__name__} cannot be written in the safe skops format: {type(error).__name__}: {error}. "
-            "Move lambdas, closures and classes of its own to the top level of an importable module, and open files or "
-            "connections inside fit or predict instead of keeping them."
-        ) from error
-    return _allowed(path, trusted, what=type(estimator).__name__)
+        raise TrackingError(_unwritable(estimator, f"{type(error).__name__}: {error}")) from error
+    types = _untrusted(path)
+    nameless = [name for name in types if "<" in name]
+    if nameless:
+        raise TrackingError(_unwritable(estimator, f"{', '.join(nameless)} cannot be found by name"))
+    _require_trust(types, trusted, what=type(estimator).__name__)
+    return types
 
 
 def load(path: Path, *, trusted: Sequence[str] = ()) -> Any:
@@ -45,9 +46,10 @@ def load(path: Path, *, trusted: Sequence[str] = ()) -> Any:
     """
     from skops.io import load as skops_load
 
-    allowed = _allowed(path, trusted, what=path.name)
+    types = _untrusted(path)
+    _require_trust(types, trusted, what=path.name)
     try:
-        return skops_load(path, trusted=allowed)
+        return skops_load(path, trusted=types)
     except OSError:
         raise
     except Exception as error:  # an importable module that is gone, a version that moved a class, a damaged file
@@ -57,17 +59,28 @@ def load(path: Path, *, trusted: Sequence[str] = ()) -> Any:
         ) from error
 
 
-def _allowed(path: Path, trusted: Sequence[str], *, what: str) -> list[str]:
-    from skops.io import get_untrusted_types
-
-    types = get_untrusted_types(file=path)
+def _require_trust(types: Sequence[str], trusted: Sequence[str], *, what: str) -> None:
     refused = [name for name in types if name not in trusted and not _trusted(name)]
     if refused:
         raise TrackingError(
             f"{what} holds types that are not trusted: {', '.join(refused)}. "
             f"If they are yours, name them: trusted={tuple(refused)!r}; otherwise do not load it."
         )
-    return sorted(types)
+
+
+def _untrusted(path: Path) -> list[str]:
+    """The types in a skops file beyond those that skops itself trusts."""
+    from skops.io import get_untrusted_types
+
+    return sorted(get_untrusted_types(file=path))
+
+
+def _unwritable(estimator: Any, why: str) -> str:
+    return (
+        f"{type(estimator).__name__} cannot be written in the safe skops format: {why}. "
+        "Move lambdas, closures and classes of its own to the top level of an importable module, and open files or "
+        "connections inside fit or predict instead of keeping them."
+    )
 
 
 def _trusted(name: str) -> bool:

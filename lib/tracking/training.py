@@ -189,7 +189,8 @@ def read_table(path: Path) -> pd.DataFrame:
 def _task(estimator: Any) -> Task:
     from sklearn.base import is_classifier, is_regressor
 
-    missing = [name for name in ("fit", "predict", "get_params") if not hasattr(estimator, name)]
+    # Asked of the class: some models (stacking, pipelines) have `predict` only once they are fitted.
+    missing = [name for name in ("fit", "predict", "get_params") if not hasattr(type(estimator), name)]
     if isinstance(estimator, type) or missing:
         what = f"the class {estimator.__name__}" if isinstance(estimator, type) else f"a {type(estimator).__name__}"
         raise TrackingError(f"{what} is not a scikit-learn model. Give an instance with fit, predict and get_params.")

@@ -61,10 +61,10 @@ def _remote(folder: Path) -> dict[str, Any]:
 def _require_all(repo: Repo, remote: Path) -> None:
     # DVC only logs what it finds neither here nor there.
     tracked = [out for out in repo.index.outs if out.use_cache and out.hash_info]
-    lacking = [str(out) for out in tracked if not cached_bytes(repo, out.hash_info.value).exists()]
+    lacking = sorted(str(out) for out in tracked if not cached_bytes(repo, out.hash_info.value).exists())
     if lacking:
         raise VersionError(
-            f"{remote} lacks the bytes of {', '.join(sorted(lacking))}. Push them from where they were made, then pull again."
+            f"{remote} lacks the bytes of {', '.join(lacking)}. Push them from where they were made and pull again."
         )
 
 

@@ -7,6 +7,7 @@ import hashlib
 import logging
 import os
 import tempfile
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
 LOCK_TIMEOUT_S = 60.0
 VERSIONS = "versions"
 """The folder, under the root, of the pointers that keep every version's name."""
+
+# What DVC writes to belongs to the process: two threads must not restore it in each other's order.
+_QUIET = threading.RLock()
 
 
 def find_root(start: str | Path | None = None) -> Path:
@@ -47,6 +51,7 @@ def repository(root: Path, *, config: dict[str, Any] | None = None) -> Iterator[
     Raises VersionError for everything that DVC, the lock or the disk refuse.
     """
     from dvc.exceptions import DvcException
+    from dvc.lock import LockError
     from scmrepo.exceptions import SCMError
 
     try:
@@ -60,6 +65,10 @@ def repository(root: Path, *, config: dict[str, Any] | None = None) -> Iterator[
                 yield repo
             finally:
                 repo.close()
+    except LockError as error:
+        raise VersionError(
+            f"a dvc command is at work in {root} and keeps it locked. Wait for it or end it, then run this again."
+        ) from error
     except (DvcException, SCMError) as error:
         raise VersionError(
             f"DVC refused: {_reason(error)}. Run `dvc doctor` and `dvc status` in {root} for more."
@@ -96,16 +105,26 @@ def _alone(root: Path) -> Iterator[None]:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    # At this level DVC's progress bars stay off, too; what goes wrong arrives as an exception.
-    loggers = [logging.getLogger(name) for name in ("dvc", "dvc_data", "dvc_objects")]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
+    """Keep DVC from writing: its advice and progress bars, and its spinner, which leaves an empty output in a notebook.
+
+    What goes wrong arrives as an exception.
+    """
+    from dvc.ui import ui
+    from rich.console import Console
+
+    with _QUIET:
+        console = ui.error_console
+        ui.error_console = Console(quiet=True, stderr=True, force_jupyter=False)
+        loggers = [logging.getLogger(name) for name in ("dvc", "dvc_data", "dvc_objects")]
+        before = [logger.level for logger in loggers]
+        for logger in loggers:
+            logger.setLevel(logging.CRITICAL)
+        try:
+            yield
+        finally:
+            ui.error_console = console
+            for logger, level in zip(loggers, before, strict=True):
+                logger.setLevel(level)
 
 
 def _initialise(root: Path) -> None:

@@ -375,6 +375,18 @@ def test_busy_store_is_said(plain, monkeypatch):
         snapshot(path, root=plain)
 
 
+def test_running_dvc_command_is_said(plain, monkeypatch):
+    """The lock of the real command is respected, and named after DVC's own attempts."""
+    from dvc.lock import make_lock
+
+    monkeypatch.setattr("dvc.lock.DEFAULT_TIMEOUT", 0)
+    path = write(plain / "houses.csv", 3)
+    version = snapshot(path, root=plain)
+    with make_lock(str(plain / ".dvc" / "tmp" / "lock")), pytest.raises(VersionError, match="a dvc command is at work"):
+        snapshot(write(path, 4), root=plain)
+    assert versions(plain) == [version]
+
+
 def test_nothing_is_printed(plain, tmp_path, capfd):
     """DVC's progress and advice stay out of a notebook."""
     version = snapshot(write(plain / "houses.csv", 3), root=plain)
@@ -382,6 +394,18 @@ def test_nothing_is_printed(plain, tmp_path, capfd):
     push(tmp_path / "remote", root=plain)
     pull(tmp_path / "remote", root=plain)
     assert capfd.readouterr() == ("", "")
+
+
+def test_cell_that_takes_a_snapshot_has_no_output(plain):
+    """Inside a kernel DVC's spinner would leave an empty output in every such cell."""
+    import nbclient
+    import nbformat
+
+    code = f"import sys; sys.path.insert(0, {str(Path(versioning.__file__).parents[2])!r})\n"
+    code += "from lib.versioning import snapshot\n_ = open('a.csv', 'w').write('x')\nversion = snapshot('a.csv')"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code)])
+    nbclient.NotebookClient(notebook, resources={"metadata": {"path": str(plain)}}).execute()
+    assert notebook.cells[0].outputs == []
 
 
 def test_diff_tells_a_person_what_changed(plain):

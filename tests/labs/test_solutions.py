@@ -1,0 +1,34 @@
+"""Every module's solution earns full marks, the blank lab none, and each different right answer keeps everything."""
+
+from __future__ import annotations
+
+import pytest
+
+from autograder.merge import Submission
+from autograder.models import Outcome
+from tests.labs.conftest import by_rubric, reasons
+from tests.labs.submissions import COURSE, MODULES, Known, known
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_solution_earns_full_marks(module: str, grade) -> None:
+    """30/30/30/4 with the written report's 6 points pending, and no flag."""
+    graded = grade(module)
+    assert by_rubric(graded) == COURSE.rubric, reasons(graded)
+    assert (graded.total, graded.pending, graded.flags) == (94, 6, ())
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_blank_lab_earns_nothing(module: str, grader) -> None:
+    """The untouched lab runs without a crash; every check says that nothing was attempted."""
+    blank = Submission(dict(grader(module).stubs))
+    graded = grader(module).grade_submission(blank, "blank").grade
+    assert (graded.total, graded.pending, graded.flags) == (0, 0, ())
+    assert {check.outcome for check in graded.checks} == {Outcome.NOT_ATTEMPTED}, reasons(graded)
+
+
+@pytest.mark.parametrize("submission", known("alt"), ids=str)
+def test_other_right_answers_keep_everything(submission: Known, grade) -> None:
+    """A right answer written quite differently loses nothing."""
+    graded = grade(submission.module, submission.path)
+    assert by_rubric(graded) == COURSE.rubric, reasons(graded)
