@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-MAKEFILE = (ROOT / "Makefile").read_text()
-TARGETS = re.search(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE)[1].split()
+MAKEFILE = (ROOT / "Makefile").read_text() + (ROOT / ".ci/course.mk").read_text()
+TARGETS = " ".join(re.findall(r"^\.PHONY: (.+)$", MAKEFILE, re.MULTILINE)).split()
 SUPPORTED = "#!/bin/sh\necho /fake/$(basename $0)\n"
 BROKEN_SHIM = "#!/bin/sh\necho 'pyenv: command not found' >&2\nexit 127\n"
 TOO_OLD = "#!/bin/sh\necho 'is Python 3.9' >&2\nexit 1\n"

@@ -223,7 +223,7 @@ def _answer(record: _Record, metrics: dict[str, float], stopped: list[str], root
     lines = stopped + moved
     if moved:
         lines += [
-            f"{key} was None: every fit draws new random numbers. Set it to a whole number."
+            f"{key} was None: where the model draws random numbers, each fit draws others. Set it to a whole number."
             for key, value in record.params.items()
             if key.rpartition("__")[2] == "random_state" and value == "None"
         ]

@@ -45,7 +45,11 @@ track(Slow(), table, target="y", trusted=["__main__.Slow"], model_artifacts=Fals
 
 # Forked from one interpreter that has imported everything, so that they truly meet in the store.
 AT_ONCE = """
-import multiprocessing, mlflow.sklearn, dvc.repo, sklearn.pipeline, skops.io
+import multiprocessing
+from pathlib import Path
+from lib.settings import Settings
+Path("warm").mkdir()
+track(Ridge(), table, target="y", model_artifacts=False, settings=Settings(root="warm"))
 forked = multiprocessing.get_context("fork")
 gate = forked.Barrier(8)
 def start(number):

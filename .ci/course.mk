@@ -1,0 +1,37 @@
+# The targets of instructors and developers; the Makefile includes them where they are.
+
+JOBS ?= 2
+TESTS ?= tests lib autograder $(wildcard solutions/*/*.ipynb)
+COMPILE := uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
+
+.PHONY: demo build release test lint bench lock assets
+
+demo: $(READY)  ## grade a sample class of module 01 into out/demo
+	@autograder grade assets/sample_class --out out/demo --marks assets/sample_class/marks.csv
+
+build: $(READY)  ## write both notebooks of every module from its source
+	@autograder build
+
+release: $(READY)  ## write what students get to out/release
+	@autograder release --out out/release
+
+test: $(READY)  ## run all tests and replay the solution notebooks (TESTS=path JOBS=1 for less)
+	@pytest -n $(JOBS) --dist loadfile --nbval $(addprefix --nbval-sanitize-with=,$(wildcard assets/nbval.cfg)) $(TESTS)
+
+lint: $(READY)  ## check style, types, import rules and that the notebooks match their sources
+	ruff check
+	ruff format --check
+	mypy
+	lint-imports
+	autograder build --check
+
+bench: $(READY)  ## measure speed beside the usual tools, into out/bench.json
+	@python -m tests.bench
+
+lock: $(READY)  ## pin every package again, by hash, after pyproject.toml changed
+	$(COMPILE) pyproject.toml --output-file requirements.lock
+	$(COMPILE) pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+
+assets: $(READY)  ## draw the overview picture and write the sample class
+	@python assets/draw_overview.py
+	@python assets/make_sample_class.py
