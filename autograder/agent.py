@@ -6,12 +6,14 @@ It decides nothing. Whatever a learner does to this module can only change the l
 from __future__ import annotations
 
 import json
+import re
 import traceback
 from typing import Any
 
 from autograder import wire
 
 _handles: list[object] = []
+_CELL_FILE = re.compile(r'File "[^"]*ipykernel_[^"]*"')
 
 
 def answer(request: str) -> str:
@@ -66,6 +68,7 @@ def _text(error: BaseException) -> str:
 
 def _trace(error: BaseException) -> str:
     try:
-        return "".join(traceback.format_tb(error.__traceback__)[2:])[-4_000:]
+        lines = "".join(traceback.format_tb(error.__traceback__)[2:])
+        return _CELL_FILE.sub("your cell", lines)[-4_000:]
     except Exception:  # noqa: BLE001 - a learner's traceback may be anything
         return ""  # only decoration for the feedback page; the error itself is already reported

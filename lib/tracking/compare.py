@@ -17,7 +17,6 @@ from lib.tracking.client import find_experiment, open_client
 from lib.tracking.liveness import mark_abandoned
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
     from mlflow.entities import Run
 
@@ -46,10 +45,11 @@ def compare(
 ) -> Comparison:
     """The runs of `experiment`, best first by `metric` (`validation_rmse`; `validation_f1` where only classifiers ran).
 
-    Columns: run (id), name, the validation and training value of the metric, each parameter that differs, comparable,
-    why_not, data (version), commit, dirty, status, started. A run is comparable when it finished and used the same data
-    digest, target and division as most runs (the latest, in a tie). Test metrics are left out on purpose: a choice made
-    with them spoils them as a judge. Raises TrackingError for an unknown or empty experiment.
+    Columns: run (id), name, kind (class of the model), the validation and training value of the metric, each parameter
+    that differs, comparable, why_not, data (version), commit, dirty, status, started. A run is comparable when it
+    finished and used the same data digest, target and division as most runs (the latest, in a tie). Test metrics are
+    left out on purpose: a choice made with them spoils them as a judge. Raises TrackingError for an unknown or empty
+    experiment.
     """
     settings = settings or Settings()
     client = open_client(settings)
@@ -65,7 +65,7 @@ def compare(
         raise TrackingError(
             f"no run of {name!r} has the metric {chosen!r}. Their metrics are {', '.join(known) or 'none'}."
         )
-    differing = _differing([run for run in runs if run.data.params])
+    differing = _differing([run for run in runs if run.info.status == "FINISHED"])
     reference = _reference(runs)
     table = pd.DataFrame([_row(run, chosen, differing, reference) for run in runs])
     descending = chosen.endswith(_HIGHER_IS_BETTER)
@@ -91,18 +91,22 @@ def _default_metric(runs: Sequence[Run]) -> str:
 
 
 def _differing(runs: Sequence[Run]) -> list[str]:
-    """Parameters that differ within one class of model, or between classes that both have them."""
+    """Parameters of finished runs that differ within one class of model, or between classes that both have them."""
     keys = sorted({key for run in runs for key in run.data.params})
-    return [key for key in keys if _differs(key, runs)]
+    return [key for key in keys if _differs([(_kind(run), run.data.params.get(key)) for run in runs])]
 
 
-def _differs(key: str, runs: Sequence[Run]) -> bool:
-    kinds: dict[str | None, set[str | None]] = {}
-    for run in runs:
-        kinds.setdefault(run.data.tags.get("model.class"), set()).add(run.data.params.get(key))
+def _differs(values: Sequence[tuple[str, str | None]]) -> bool:
+    by_kind: dict[str, set[str | None]] = {}
+    for kind, value in values:
+        by_kind.setdefault(kind, set()).add(value)
     # A forest has no `alpha`: that follows from its class. A run that merely did not log it is another matter.
-    having = [values for values in kinds.values() if values != {None}]
-    return any(len(values) > 1 for values in having) or len(set().union(*having)) > 1
+    having = [found for found in by_kind.values() if found != {None}]
+    return len(set().union(*having)) > 1
+
+
+def _kind(run: Run) -> str:
+    return str(run.data.tags.get("model.class", ""))
 
 
 def _reference(runs: Sequence[Run]) -> tuple[str | None, ...]:
@@ -124,6 +128,7 @@ def _row(run: Run, metric: str, differing: Sequence[str], reference: tuple[str |
     return {
         "run": run.info.run_id,
         "name": run.info.run_name,
+        "kind": _kind(run),
         metric: data.metrics.get(metric, float("nan")),
         **({training: data.metrics.get(training, float("nan"))} if training != metric else {}),
         **{key: data.params.get(key) for key in differing},
@@ -165,28 +170,33 @@ def _figure(comparison: Comparison) -> Figure:
             axes.plot([run[training], run[metric]], [place, place], color=plots.PALE, linewidth=3, zorder=1)
             axes.scatter(run[training], place, s=34, facecolor="white", edgecolor=colour, linewidth=1.3, zorder=2)
         axes.scatter(run[metric], place, s=52, color=colour, marker="o" if run["comparable"] else "X", zorder=3)
-    axes.set_yticks(list(rows), [_label(run, comparison) for _, run in table.iterrows()])
+    axes.set_yticks(list(rows), _labels(table, [key for key in comparison.differing if key not in _LONG]))
     axes.set_ylim(len(table) - 0.4, -0.6)
     plots.readable_thousands(axes.xaxis)
     better = "higher" if metric.endswith(_HIGHER_IS_BETTER) else "lower"
     axes.set_xlabel(f"{metric.removeprefix('validation_')} ({better} is better)")
     axes.set_title(f"{comparison.experiment}: {len(table)} runs, best at the top", loc="left")
-    _legend(axes, table)
+    _legend(figure, table)
     return figure
 
 
-def _label(run: Any, comparison: Comparison) -> str:
-    settings = [f"{_short(key)} {run[key]}" for key in comparison.differing if pd.notna(run[key]) and key not in _LONG]
-    words = "\n".join(textwrap.wrap(" · ".join(settings), width=44)[:2])
-    name = f"{run['name']}{' *' if run['dirty'] == 'true' else ''}"
-    return f"{name}\n{words}" if words else name
+def _labels(table: pd.DataFrame, keys: Sequence[str]) -> list[str]:
+    """The name of each run, and below it the parameters in which it differs from others of its class."""
+    varying = {kind: [key for key in keys if len(set(rows[key])) > 1] for kind, rows in table.groupby("kind")}
+    labels = []
+    for _, run in table.iterrows():
+        # No break between a name and its value.
+        settings = [f"{_short(key)}\N{NO-BREAK SPACE}{run[key]}" for key in varying[run["kind"]] if pd.notna(run[key])]
+        name = f"{run['name']}{' *' if run['dirty'] == 'true' else ''}"
+        labels.append("\n".join([name, *textwrap.wrap(", ".join(settings), width=44)[:2]]))
+    return labels
 
 
 def _short(key: str) -> str:
     return key.rpartition("__")[2]
 
 
-def _legend(axes: Axes, table: pd.DataFrame) -> None:
+def _legend(figure: Figure, table: pd.DataFrame) -> None:
     from matplotlib.lines import Line2D
 
     marks = [
@@ -206,6 +216,5 @@ def _legend(axes: Axes, table: pd.DataFrame) -> None:
         marks.append(Line2D([], [], color="#9aa5ab", marker="X", linestyle="", markersize=7, label="not comparable"))
     if (table["dirty"] == "true").any():
         marks.append(Line2D([], [], linestyle="", label="* uncommitted changes"))
-    axes.legend(
-        handles=marks, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=len(marks), frameon=False, fontsize=9
-    )
+    # Outside and below, wherever the layout leaves room.
+    figure.legend(handles=marks, loc="outside lower center", ncols=len(marks), frameon=False, fontsize=9)

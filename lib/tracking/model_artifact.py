@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -109,7 +109,7 @@ def _save(
     )
 
 
-def _save_model() -> Callable[..., None]:
+def _save_model() -> Any:
     with warnings.catch_warnings():
         # Raised by a class of MLflow's own while it is imported.
         warnings.filterwarnings("ignore", message=".*Any type hint is inferred as AnyType", category=UserWarning)

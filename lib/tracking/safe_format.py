@@ -72,7 +72,14 @@ def _untrusted(path: Path) -> list[str]:
     """The types in a skops file beyond those that skops itself trusts."""
     from skops.io import get_untrusted_types
 
-    return sorted(get_untrusted_types(file=path))
+    try:
+        return sorted(get_untrusted_types(file=path))
+    except OSError:
+        raise
+    except Exception as error:  # a damaged file may break any part of the reader
+        raise TrackingError(
+            f"{path.name} is no skops file: {type(error).__name__}: {error}. Log the model again."
+        ) from error
 
 
 def _unwritable(estimator: Any, why: str) -> str:

@@ -160,7 +160,9 @@ def test_metrics_are_recorded_on_all_three_parts(settings, forest):
     """And they are what a plain computation gives."""
     metrics = read_run(forest.run_id, settings=settings)["metrics"]
     assert metrics == forest.metrics
-    assert set(metrics) == {f"{part}_{name}" for part in ("train", "validation", "test") for name in ("rmse", "mae", "r2")}
+    assert set(metrics) == {
+        f"{part}_{name}" for part in ("train", "validation", "test") for name in ("rmse", "mae", "r2")
+    }
     assert metrics["train_rmse"] < metrics["validation_rmse"]
     assert 0.4 < metrics["validation_r2"] < 1
 
@@ -203,7 +205,9 @@ def test_the_model_states_its_signature_and_loads_in_plain_mlflow(settings, fore
     loaded = mlflow.pyfunc.load_model(f"runs:/{forest.run_id}/model")
     rows = HOUSES[list(FEATURES)].astype({"district": "str", "energy_class": "str", "has_garden": "bool"}).head(4)
     assert loaded.predict(rows).tolist() == forest.model.predict(rows).tolist()
-    requirements = next(artifacts(settings, forest.run_id).parents[1].glob(f"models/{model['model_id']}/**/requirements.txt"))
+    requirements = next(
+        artifacts(settings, forest.run_id).parents[1].glob(f"models/{model['model_id']}/**/requirements.txt")
+    )
     assert f"scikit-learn=={sklearn.__version__}" in requirements.read_text().splitlines()
 
 
@@ -299,9 +303,7 @@ def test_a_very_long_parameter_is_cut_and_kept_whole_in_an_artifact(settings):
     """MLflow takes 6,000 characters."""
     names = [f"column_{number:04}" for number in range(800)]
     model = make_pipeline(FunctionTransformer(kw_args={"names": names}, func=passed_on), Ridge())
-    run = track(
-        model, small(), target="y", model_artifacts=False, trusted=[f"{__name__}.passed_on"], settings=settings
-    )
+    run = track(model, small(), target="y", model_artifacts=False, trusted=[f"{__name__}.passed_on"], settings=settings)
     value = read_run(run.run_id, settings=settings)["params"]["functiontransformer__kw_args"]
     whole = json.loads((artifacts(settings, run.run_id) / "params.json").read_text())
     assert len(value) == 6_000
@@ -319,9 +321,7 @@ def test_more_than_a_hundred_parameters_are_all_recorded(settings):
 def test_parameters_read_the_same_in_every_process(settings):
     """No memory addresses."""
     model = make_pipeline(FunctionTransformer(func=passed_on), Ridge())
-    run = track(
-        model, small(), target="y", model_artifacts=False, trusted=[f"{__name__}.passed_on"], settings=settings
-    )
+    run = track(model, small(), target="y", model_artifacts=False, trusted=[f"{__name__}.passed_on"], settings=settings)
     params = read_run(run.run_id, settings=settings)["params"]
     assert not [value for value in params.values() if " at 0x" in value]
 

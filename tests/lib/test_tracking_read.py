@@ -43,8 +43,11 @@ def plain_model(settings: Settings, monkeypatch, model=None, **options) -> str:
     monkeypatch.setenv("MLFLOW_TRACKING_URI", settings.store_uri)
     frame = pd.DataFrame({"a": [1.0, 2.0, 3.0], "b": [0.0, 1.0, 0.0]})
     model = (model or LinearRegression()).fit(frame, [1.0, 2.0, 3.0])
-    experiment = mlflow.set_experiment("By hand")
-    with mlflow.start_run(experiment_id=experiment.experiment_id) as started:
+    client = open_client(settings)
+    known = client.get_experiment_by_name("By hand")
+    # Not `set_experiment`: that leaves a variable in the environment.
+    experiment = known.experiment_id if known else client.create_experiment("By hand")
+    with mlflow.start_run(experiment_id=experiment) as started:
         mlflow.log_metric("validation_rmse", 1.0)
         mlflow.sklearn.log_model(model, name="model", pip_requirements=["scikit-learn"], **options)
     return str(started.info.run_id)

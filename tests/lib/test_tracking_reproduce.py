@@ -86,7 +86,9 @@ def test_the_recorded_code_runs_and_not_what_stands_there_now(settings):
     git(settings.root, "add", "factor.py")
     git(settings.root, "commit", "--quiet", "-m", "two")
     factor.write_text("FACTOR = 2.0\n")
-    module.write_text("import numpy as np\nfrom factor import FACTOR\n\ndef curve(rows):\n    return np.sqrt(rows) * FACTOR\n")
+    module.write_text(
+        "import numpy as np\nfrom factor import FACTOR\n\ndef curve(rows):\n    return np.sqrt(rows) * FACTOR\n"
+    )
     script = (
         "from sklearn.linear_model import Ridge; from sklearn.pipeline import make_pipeline;"
         "from sklearn.preprocessing import FunctionTransformer; from lib.market import simulate;"
@@ -103,7 +105,7 @@ def test_the_recorded_code_runs_and_not_what_stands_there_now(settings):
     assert answer.equal, answer
     assert git(settings.root, "status", "--porcelain") == before
     assert len(git(settings.root, "worktree", "list").splitlines()) == 1
-    with pytest.raises(TrackingError, match="is not that of run .* Use isolated=True"):
+    with pytest.raises(TrackingError, match=r"is not that of run .* Use isolated=True"):
         reproduce(run_id, trusted=trusted, isolated=False, settings=settings)
 
 

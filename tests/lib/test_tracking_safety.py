@@ -61,8 +61,8 @@ for child in children: child.join()
 print([child.exitcode for child in children])
 """
 
-# Python ignores SIGXFSZ, so a file that would outgrow the limit is a real OSError of the kernel's; the store itself (0.9 MB)
-# stays below it and the model (several MB) does not.
+# Python ignores SIGXFSZ, so a file that would outgrow the limit is a real OSError of the kernel's. The store itself
+# (0.9 MB) stays below it; the model (several MB) does not.
 DISK_FULL = """
 track(Ridge(), table, target="y", model_artifacts=False)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2_500_000, resource.RLIM_INFINITY))

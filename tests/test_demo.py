@@ -1,0 +1,45 @@
+"""`make demo`'s sample class: real notebooks, graded as the table beside them says."""
+
+from __future__ import annotations
+
+import csv
+import tomllib
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from autograder.batch import find_submissions, grade_class
+from autograder.course import load_course
+from autograder.gradebook import read_marks
+
+ROOT = Path(__file__).parents[1]
+CLASS = ROOT / "assets" / "sample_class"
+STUDENTS = tomllib.loads((CLASS / "students.toml").read_text("utf-8"))
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    """A CSV as dictionaries."""
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_sample_class_is_graded_as_expected(tmp_path: Path) -> None:
+    """Every student's points by rubric line, pending points and total are those of expected.csv."""
+    course = load_course(ROOT)
+    marks = read_marks(CLASS / "marks.csv")
+    grade_class(course, find_submissions(course, CLASS), tmp_path, marks=marks)
+    points = ("student", "module", "theory", "code", "results", "report", "pending", "total")
+    graded = [{name: row[name] for name in points} for row in rows(tmp_path / "grades.csv")]
+    assert graded == [{name: row[name] for name in points} for row in rows(CLASS / "expected.csv")]
+
+
+@pytest.mark.parametrize("student", STUDENTS)
+def test_sample_notebooks_are_current(student: str) -> None:
+    """The handed-in notebooks were made from today's module: their checks are the lab's, their ids are known."""
+    notebook = nbformat.read(CLASS / student / "01_tracking" / "01_tracking.ipynb", as_version=4)
+    lab = {cell.id: cell for cell in nbformat.read(load_course(ROOT).student_notebook("01_tracking"), 4).cells}
+    for cell in notebook.cells:
+        if not cell.metadata.get("nbgrader", {}).get("solution"):
+            assert cell.source == lab[cell.id].source, f"{cell.id}: run `make build assets`"
+    assert set(lab) - {cell.id for cell in notebook.cells} == set(STUDENTS[student].get("deleted", []))

@@ -1,0 +1,148 @@
+"""What the README shows works as it says: its commands exist, its files are there, its code runs."""
+
+from __future__ import annotations
+
+import os
+import re
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from autograder.course import load_course
+from autograder.release import leaks, write_release
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text("utf-8")
+STUDENTS_README = (ROOT / "assets" / "release" / "README.md").read_text("utf-8")
+COMMANDS = [
+    line.partition("#")[0].strip()
+    for block in re.findall(r"```bash\n(.*?)```", README + STUDENTS_README, re.DOTALL)
+    for line in block.splitlines()
+]
+MAKE = sorted({command for command in COMMANDS if command.startswith("make ")})
+AUTOGRADER = sorted({command for command in COMMANDS if command.startswith(".venv/bin/autograder")})
+
+
+@pytest.mark.parametrize("command", MAKE)
+def test_make_targets_exist(command: str) -> None:
+    """Every `make` command of the READMEs can be planned here."""
+    subprocess.run([*shlex.split(command), "-n"], cwd=ROOT, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("command", AUTOGRADER)
+def test_autograder_commands_parse(command: str) -> None:
+    """Every `autograder` command names a subcommand and options that exist, and files that are there."""
+    words = shlex.split(command)[1:]
+    known = subprocess.run(
+        [sys.executable, "-m", "autograder", words[0], "--help"], check=True, capture_output=True, text=True
+    ).stdout
+    for word in words[1:]:
+        if word.startswith("--"):
+            assert word in known
+        elif "/" in word and not word.startswith("out/"):
+            assert (ROOT / word).exists(), word
+
+
+def test_links_lead_somewhere() -> None:
+    """Relative links of the README point at files of the repository."""
+    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_every_module_of_the_course_is_in_the_table() -> None:
+    """The lab table links each module that exists."""
+    for module in load_course(ROOT).modules:
+        assert f"labs/{module.id}/{module.id}.ipynb" in README
+
+
+def test_python_example_runs(tmp_path: Path) -> None:
+    """The example of `lib` prints an error in EUR and an equal replay."""
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.fullmatch(r"[\d,]+ EUR True\n", done.stdout)
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Path:
+    """The folder that students get."""
+    write_release(load_course(ROOT), tmp_path / "release")
+    return tmp_path / "release"
+
+
+def test_release_gives_nothing_away(release: Path) -> None:
+    """No solution, hidden test, submission, sample class or history is in it; what the labs need is."""
+    names = {path.name for path in release.rglob("*")}
+    assert leaks(load_course(ROOT), release) == []
+    assert not names & {
+        "solutions",
+        "tests",
+        "sample_class",
+        ".git",
+        "course.toml",
+        "course.mk",
+        "check.py",
+        "nbgrader_config.py",
+    }
+    assert {"Makefile", "requirements.lock", "environment.yml", "README.md", "lab.py"} <= names
+
+
+def test_labs_run_from_the_release(release: Path) -> None:
+    """The set-up cell of a lab works with what the release holds, and with nothing of the checkout."""
+    code = "import lib, autograder.lab, lib.workspace, pathlib; print(lib.__file__, lib.workspace.enter('01_tracking'))"
+    environment = {"PATH": "/usr/bin:/bin", "PYTHONPATH": str(release), "HOME": str(release)}
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=release, env=environment, capture_output=True, text=True, check=True
+    )
+    imported, workspace = done.stdout.split()
+    assert imported.startswith(str(release))
+    assert workspace == str(release / "out" / "labs" / "01_tracking")
+
+
+@pytest.fixture
+def jupyter(tmp_path: Path) -> Iterator[str]:
+    """`make lab` in the background: its address once it answers; the server is stopped at the end."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    options = f"--no-browser --ServerApp.port={port} --IdentityProvider.token=secret"
+    process = subprocess.Popen(
+        ["make", "lab", f"LAB_OPTIONS={options}"],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+        env={**os.environ, "HOME": str(tmp_path), "JUPYTER_RUNTIME_DIR": str(tmp_path / "runtime")},
+    )
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        os.killpg(process.pid, signal.SIGTERM)
+        process.wait(timeout=30)
+
+
+def fetch(address: str, deadline: float) -> str:
+    """The page at `address`, as soon as the server answers."""
+    while True:
+        try:
+            with urllib.request.urlopen(address, timeout=30) as answer:
+                return str(answer.read().decode())
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            threading.Event().wait(0.2)
+
+
+def test_make_lab_serves_the_labs(jupyter: str) -> None:
+    """JupyterLab answers on this machine and lists module 01."""
+    listing = fetch(f"{jupyter}/api/contents/01_tracking?token=secret", time.monotonic() + 60)
+    assert "01_tracking.ipynb" in listing
