@@ -106,8 +106,12 @@ class ClassBook:
 
     def _write_notebooks(self, graded: Graded, handed_in: Path | None) -> None:
         student, module = graded.grade.student, graded.grade.module
+        handed_in_at = _handed_in_at(handed_in)
         for kind in ("submitted", "autograded"):
-            (self.folder / kind / student / module).mkdir(parents=True, exist_ok=True)
+            folder = self.folder / kind / student / module
+            folder.mkdir(parents=True, exist_ok=True)
+            if handed_in_at:  # formgrader takes a submission for ungraded unless these say the same moment
+                (folder / "timestamp.txt").write_text(f"{handed_in_at.isoformat(' ')} UTC\n", "utf-8")
         nbformat.write(graded.notebook, self.folder / "autograded" / student / module / f"{module}.ipynb")
         if handed_in is not None and handed_in.is_file():
             (self.folder / "submitted" / student / module / f"{module}.ipynb").write_bytes(handed_in.read_bytes())

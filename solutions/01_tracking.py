@@ -83,17 +83,17 @@ def town(kind, rows, number):
     """
     chance = np.random.default_rng(number)
     start = date(2020, 1, 1) + timedelta(days=int(chance.integers(1_000)))
-    houses = simulate("moving", rows=rows, seed=number, start=start).houses.drop(columns=SOLD)
+    houses = simulate("stable", rows=rows, seed=number, start=start).houses.drop(columns=SOLD)
     month = (houses["listed_month"] - houses["listed_month"].min()).to_numpy()
-    zone = chance.integers(12, size=len(houses))
+    zone = chance.integers(12, size=rows)
     if kind == "steady":
-        change = chance.choice([-1, 1]) * chance.uniform(0.025, 0.035)
-        factor = (1 + change) ** month * (1 + 0.08 * chance.uniform(-1, 1, month.max() + 1))[month] * np.linspace(0.8, 1.2, 12)[zone]
+        change = chance.choice([-1, 1]) * chance.uniform(0.03, 0.04)
+        fairs = 1 + 0.07 * (-1.0) ** month  # a good month and a quiet one take turns
+        factor = np.linspace(0.8, 1.2, 12)[zone] * (1 + change) ** month * fairs
     else:
         factor = chance.permutation(np.linspace(0.5, 1.5, 12))[zone]
-    for district, trend in {"centre": 0.015, "suburb": -0.012, "country": 0.012}.items():
-        here = (houses["district"] == district).to_numpy()
-        factor = np.where(here, factor * chance.uniform(0.6, 1.4) / (1 + trend) ** month, factor)
+    for district in ("centre", "suburb", "country"):
+        factor = np.where(houses["district"] == district, factor * chance.uniform(0.6, 1.4), factor)
     houses["zone"] = zone
     for column in (PRICE, "agent_fee_eur"):
         houses[column] = (houses[column] * factor).round(-1)
@@ -1371,7 +1371,7 @@ for given, (run_id, learn, judge, kind, word) in broken.items():
 # of zones; which recipe is best differs from town to town, and only an honest comparison on the town's own past tells. Write
 #
 # - `study(history)`: which columns may be used (no leaks, no ids, no dates, no price), and for every recipe the mean over
-#   `rolling_folds(history, last_months(history, 3))` of its RMSE on the validation houses. Track one MLflow run a recipe,
+#   `rolling_folds(history, last_months(history, 4))` of its RMSE on the validation houses. Track one MLflow run a recipe,
 #   in the experiment `Recipes`, with the metric `validation_rmse`. Return `{"columns": […], "scores": {name: RMSE}, "winner": name}`.
 # - `forecast(history, rows)`: train the winner on every house of `history` with a known price, and return a list with the
 #   price of each of `rows`, in order.
@@ -1395,8 +1395,8 @@ for given, (run_id, learn, judge, kind, word) in broken.items():
 
 
 def last_months(history, count):
-    """The last `count` full months of listings, such as ["2021-03", "2021-04"]."""
-    months = pd.period_range(end=history["listed_on"].max().to_period("M") - 1, periods=count, freq="M")
+    """The last `count` months whose houses are mostly sold, such as ["2021-03", "2021-04"]; newer ones are too few."""
+    months = pd.period_range(end=history["listed_on"].max().to_period("M") - 2, periods=count, freq="M")
     return [str(month) for month in months]
 
 
@@ -1411,7 +1411,7 @@ def study(history):
     ### BEGIN SOLUTION
     unusable = {*target_leaks(history), "house_id", "listed_on", "sold_on", PRICE}
     columns = [name for name in history.columns if name not in unusable]
-    folds = rolling_folds(history, last_months(history, 3))
+    folds = rolling_folds(history, last_months(history, 4))
     mlflow.set_experiment("Recipes")
     scores = {}
     for name, model in recipes().items():
@@ -1502,7 +1502,7 @@ if found:
     axes.barh([name for name, _ in scores], [score for _, score in scores], color=[BLUE] + [GREY] * (len(scores) - 1))
     axes.invert_yaxis()
     axes.xaxis.set_major_formatter("{x:,.0f}")
-    axes.set(xlabel="mean RMSE over three months, each judged by what was sold before it, EUR")
+    axes.set(xlabel="mean RMSE over four months, each judged by what was sold before it, EUR")
     axes.set_title(f"At home, {scores[0][0]} wins")
     plt.show()
 
@@ -1544,7 +1544,7 @@ evidence = {
 }
 ### END SOLUTION
 
-# %% id="report-evidence-check" check="report-evidence" points=4
+# %% id="report-evidence-check" check="report-evidence results-record" points=4
 for name in ("run_id", "validation_rmse", "data_digest", "study_rmse"):
     require(evidence.get(name) is not None, f"evidence has no {name!r} yet; take it from winner or from what study returned")
 ### BEGIN HIDDEN TESTS
@@ -1553,15 +1553,9 @@ given = "the run that evidence names, as this notebook's own store holds it"
 expect(run["status"], "FINISHED", given=given)
 expect(evidence["validation_rmse"], run["metrics"].get("validation_rmse"), given=given, rel=1e-9, slip='winner.metrics["validation_rmse"]', secret=True)
 expect(evidence["data_digest"], run["tags"].get("data.digest"), given=given, slip="winner.data.digest, the full hash", secret=True)
-require(run["name"] in recipes(), f"the run should bear the name of the winning recipe; it is called {run['name']!r}")
-home_again, _, _ = town("steady", ROWS, SEED)
-columns, errors = [*FEATURES, "zone"], []
-for month in last_months(home_again, 3):
-    learn = home_again[home_again["sold_on"] < pd.Timestamp(month)]
-    judged = home_again[home_again["listed_on"].dt.strftime("%Y-%m").eq(month) & home_again[PRICE].notna()]
-    errors.append(error_on(recipes()[run["name"]].fit(learn[columns], learn[PRICE]), judged, columns))
-given = f"the mean over three months of the RMSE of {run['name']} on the table home"
-expect(evidence["study_rmse"], float(np.mean(errors)), given=given, rel=1e-6, slip='found["scores"][found["winner"]]', secret=True)
+expect(run["name"], found["winner"], given="the name of the recorded run", slip="track(…, name=found[\"winner\"])")
+given = "the winner's RMSE as this notebook's own study found it"
+expect(evidence["study_rmse"], found["scores"][found["winner"]], given=given, rel=1e-9, slip='found["scores"][found["winner"]]', secret=True)
 ### END HIDDEN TESTS
 
 # %% [markdown] id="report-criteria"

@@ -94,8 +94,12 @@ def _lock_digest(root: Path) -> str | None:
 
 
 def _stamps(paths: tuple[str, ...]) -> tuple[int, ...]:
-    """Modification times of the import path: installing a package changes one of them."""
-    return tuple(Path(path).stat().st_mtime_ns for path in paths if Path(path).is_dir())
+    """Modification times of the folders that packages are installed in: installing one changes its folder's.
+
+    The others are left out: the current directory changes with every run, and reading 200 packages takes 0.15 s.
+    """
+    folders = [Path(path) for path in paths if Path(path).name in {"site-packages", "dist-packages"}]
+    return tuple(folder.stat().st_mtime_ns for folder in folders if folder.is_dir())
 
 
 @functools.lru_cache(maxsize=1)

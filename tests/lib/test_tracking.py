@@ -27,7 +27,6 @@ from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, SplineTransformer, StandardScaler
-from sklearn.svm import SVR
 from sklearn.tree import DecisionTreeRegressor
 
 from lib.errors import TrackingError
@@ -231,8 +230,6 @@ def test_without_model_artifacts_there_is_no_model_and_no_picture(settings):
 @pytest.mark.parametrize(
     "model",
     [
-        LinearRegression(),
-        SVR(),
         KNeighborsRegressor(),
         DecisionTreeRegressor(random_state=0),
         GradientBoostingRegressor(n_estimators=5, random_state=0),

@@ -67,7 +67,7 @@ DISK_FULL = """
 track(Ridge(), table, target="y", model_artifacts=False)
 resource.setrlimit(resource.RLIMIT_FSIZE, (2_500_000, resource.RLIM_INFINITY))
 try:
-    track(RandomForestRegressor(200, random_state=0), table, target="y")
+    track(RandomForestRegressor(150, random_state=0), table, target="y")
 except TrackingError as error:
     print(error)
 """
@@ -177,7 +177,7 @@ def test_a_full_disk_is_a_clear_error_and_the_metrics_stay_readable(tmp_path):
     ]
     assert failed["status"] == "FAILED"
     assert "File too large" in failed["tags"]["failure"]
-    assert failed["params"]["n_estimators"] == "200"
+    assert failed["params"]["n_estimators"] == "150"
     assert {"environment.json", "recipe/recipe.json", "training.log"} <= set(failed["artifacts"])
     assert [model["status"] for model in failed["models"]] == ["FAILED"]
     assert json.dumps(failed)
