@@ -52,8 +52,6 @@ def rmse(model, rows):
     return float(np.sqrt(np.mean((model.predict(inputs(rows)) - rows[PRICE]) ** 2)))
 
 
-
-
 def recipes():
     """Five ways to learn a price, name -> a fresh, unfitted model; each takes whatever columns you give it."""
     words = (OneHotEncoder(handle_unknown="ignore", sparse_output=False), make_column_selector(dtype_include=["str"]))
@@ -66,7 +64,9 @@ def recipes():
     return {
         "trend": make_pipeline(curves, _of_the_logarithm(Ridge(3.0))),
         "calendar": make_pipeline(calendar, _of_the_logarithm(Ridge(3.0))),
-        "boosting": make_pipeline(plain, HistGradientBoostingRegressor(max_iter=40, learning_rate=0.15, max_leaf_nodes=15, random_state=0)),
+        "boosting": make_pipeline(
+            plain, HistGradientBoostingRegressor(max_iter=40, learning_rate=0.15, max_leaf_nodes=15, random_state=0)
+        ),
         "deep tree": make_pipeline(plain, DecisionTreeRegressor(random_state=0)),
         "neighbours": make_pipeline(scaled, KNeighborsRegressor(5)),
     }
@@ -127,7 +127,9 @@ from lib.versioning import snapshot
 from lib.workspace import enter
 
 logging.getLogger("mlflow").setLevel(logging.ERROR)  # its progress lines would hide our results
-plt.rcParams.update({"figure.figsize": (7.5, 2.9), "figure.dpi": 100, "axes.spines.top": False, "axes.spines.right": False})
+plt.rcParams.update(
+    {"figure.figsize": (7.5, 2.9), "figure.dpi": 100, "axes.spines.top": False, "axes.spines.right": False}
+)
 plt.rcParams.update({"axes.titlelocation": "left", "axes.titlesize": 11, "font.size": 9.5})
 BLUE, ORANGE, GREY, GREEN = "#2f6690", "#d1495b", "#9aa5b1", "#3a7d44"
 
@@ -180,7 +182,11 @@ axes.scatter(errors, np.zeros(20), s=80, color=BLUE, alpha=0.55)
 axes.scatter([min(errors), max(errors)], [0, 0], s=80, color=ORANGE)
 spread = (max(errors) - min(errors)) / np.mean(errors)
 axes.xaxis.set_major_formatter("{x:,.0f}")
-axes.set(yticks=[], xlabel="validation RMSE, EUR", title=f"Twenty runs of one recipe: {spread:.0%} between luckiest and unluckiest")
+axes.set(
+    yticks=[],
+    xlabel="validation RMSE, EUR",
+    title=f"Twenty runs of one recipe: {spread:.0%} between luckiest and unluckiest",
+)
 axes.spines["left"].set_visible(False)
 plt.show()
 
@@ -288,6 +294,7 @@ theory_six = {"B", "C", "E"}
 #
 # **Predict.** Will the two clouds of twelve errors overlap?
 
+
 # %% id="two-recipes"
 def paired_errors(number):
     train = split.train.sample(frac=0.7, random_state=number)
@@ -353,11 +360,20 @@ for n in (3, 12, 25):
     given = f"{n} seeds whose levels vary by thousands of EUR and whose differences vary by about a hundred"
     slip = "take the differences seed by seed first; n − 1 under the deviation; divide by its standard error"
     expect(theory_gap(one.tolist(), two.tolist()), expected, given=given, rel=1e-6, slip=slip, secret=True)
-    expect(theory_gap(two.tolist(), one.tolist()), -expected, given=given + ", A and B swapped", rel=1e-6, slip=slip, secret=True)
+    expect(
+        theory_gap(two.tolist(), one.tolist()),
+        -expected,
+        given=given + ", A and B swapped",
+        rel=1e-6,
+        slip=slip,
+        secret=True,
+    )
 ### END HIDDEN TESTS
 
 # %% id="our-gap"
-print(f"our change: {difference.mean():.0f} EUR better on average, {theory_gap(old, new) or float('nan'):.1f} standard errors from nothing")
+print(
+    f"our change: {difference.mean():.0f} EUR better on average, {theory_gap(old, new) or float('nan'):.1f} standard errors from nothing"
+)
 
 # %% [markdown] id="theory-reading-question"
 # **Question.** Model B, run once, has an RMSE 0.3 % below that of A, run once. Runs of either differ by about 0.5 % from
@@ -420,7 +436,11 @@ signature = infer_signature(inputs(split.train), tree.predict(inputs(split.train
 print(signature.inputs.input_names(), "->", signature.outputs.input_types())
 
 info = mlflow.sklearn.log_model(
-    tree, name="demo", signature=signature, pip_requirements=["scikit-learn"], skops_trusted_types=["sklearn.tree._tree.Tree"]
+    tree,
+    name="demo",
+    signature=signature,
+    pip_requirements=["scikit-learn"],
+    skops_trusted_types=["sklearn.tree._tree.Tree"],
 )
 served = mlflow.pyfunc.load_model(info.model_uri)
 wrong_unit = inputs(split.test).rename(columns={"area_m2": "area_sqft"})
@@ -466,7 +486,9 @@ corrected = houses.copy()
 corrected.loc[corrected[PRICE].first_valid_index(), PRICE] += 100
 corrected.to_csv("houses.csv", index=False)
 evening = hashlib.md5(Path("houses.csv").read_bytes()).hexdigest()
-print(f"houses.csv in the morning {morning[:8]}…, in the evening {evening[:8]}…, same name, same {len(corrected):,} rows")
+print(
+    f"houses.csv in the morning {morning[:8]}…, in the evening {evening[:8]}…, same name, same {len(corrected):,} rows"
+)
 
 # %% [markdown] id="dvc"
 # A hash names a version; it does not keep it. **DVC** does both: it stores the content under its hash and leaves a small
@@ -489,7 +511,9 @@ large = simulate("moving", rows=12_000, seed=SEED).houses[["house_id", "area_m2"
 edits = {
     "row 5: one room more": large.assign(rooms=large["rooms"] + (large.index == 5)),
     "row 11,000: one room more": large.assign(rooms=large["rooms"] + (large.index == 11_000)),
-    "the last 2,000 rows shuffled": pd.concat([large[:10_000], large[10_000:].sample(frac=1, random_state=0)], ignore_index=True),
+    "the last 2,000 rows shuffled": pd.concat(
+        [large[:10_000], large[10_000:].sample(frac=1, random_state=0)], ignore_index=True
+    ),
     "one row more at the end": pd.concat([large, large[-1:]], ignore_index=True),
     "a column renamed": large.rename(columns={"rooms": "room_count"}),
 }
@@ -616,8 +640,21 @@ for n in (5, 20):
     later[winner] = later.min() + 1_500
     slip = "follow one candidate: the winner on the test set, then and later; not the best of each list"
     given = f"{n} candidates"
-    expect(theory_optimism(test.tolist(), later.tolist()), float(later[winner] - test[winner]), given=given, rel=1e-9, slip=slip, secret=True)
-expect(theory_optimism([20.0, 30.0, 40.0], [18.0, 50.0, 60.0]), -2.0, given="a winner that did better later", rel=1e-9, secret=True)
+    expect(
+        theory_optimism(test.tolist(), later.tolist()),
+        float(later[winner] - test[winner]),
+        given=given,
+        rel=1e-9,
+        slip=slip,
+        secret=True,
+    )
+expect(
+    theory_optimism([20.0, 30.0, 40.0], [18.0, 50.0, 60.0]),
+    -2.0,
+    given="a winner that did better later",
+    rel=1e-9,
+    secret=True,
+)
 ### END HIDDEN TESTS
 
 # %% [markdown] id="two-leaks" half="theory" minutes=6
@@ -649,11 +686,15 @@ def calendar_error(train, judged, columns):
 flattering, honest = calendar_error(rest, held_out, columns), calendar_error(past, coming, columns)
 
 # %% id="picture-time"
-per_m2 = (sold[PRICE] / sold["area_m2"]).groupby([sold["listed_on"].dt.to_period("Q"), sold["district"]]).median().unstack()
+per_m2 = (
+    (sold[PRICE] / sold["area_m2"]).groupby([sold["listed_on"].dt.to_period("Q"), sold["district"]]).median().unstack()
+)
 figure, (left, right) = plt.subplots(1, 2, gridspec_kw={"width_ratios": [2, 1]})
 for name, colour in {"centre": ORANGE, "suburb": BLUE, "country": GREEN}.items():
     left.plot(range(len(per_m2)), per_m2[name], color=colour)
-    left.text(len(per_m2) - 0.8, per_m2[name].iloc[-1], name, color=colour, va="bottom" if name == "suburb" else "center")
+    left.text(
+        len(per_m2) - 0.8, per_m2[name].iloc[-1], name, color=colour, va="bottom" if name == "suburb" else "center"
+    )
 left.set_xticks(range(0, len(per_m2), 2), [str(quarter) for quarter in per_m2.index[::2]])
 left.yaxis.set_major_formatter("{x:,.0f}")
 left.set(xlim=(0, len(per_m2) + 1), ylabel="median price, EUR per m²", title="Each district goes its own way …")
@@ -671,7 +712,9 @@ plt.show()
 # wonderful to predict with, and empty on the day when you need the prediction.
 
 # %% id="leak-demo"
-print(f"with agent_fee_eur: RMSE {calendar_error(past, coming, [*columns, 'agent_fee_eur']):,.0f} EUR, without: {honest:,.0f} EUR")
+print(
+    f"with agent_fee_eur: RMSE {calendar_error(past, coming, [*columns, 'agent_fee_eur']):,.0f} EUR, without: {honest:,.0f} EUR"
+)
 print("filled while the house is unsold:", int(houses.loc[houses["sold_on"].isna(), "agent_fee_eur"].notna().sum()))
 print(f"rank correlation with the price: {sold['agent_fee_eur'].rank().corr(sold[PRICE].rank()):.3f}")
 
@@ -696,7 +739,11 @@ print("same sum:", (0.1 + 0.2) + 0.3 == 0.1 + (0.2 + 0.3))
 script = "print(list({'area_m2', 'rooms', 'age_years', 'condition'}))"
 for hash_seed in ("1", "2"):
     environment = {**os.environ, "PYTHONHASHSEED": hash_seed}
-    print(subprocess.run([sys.executable, "-S", "-c", script], env=environment, capture_output=True, text=True).stdout.strip())
+    print(
+        subprocess.run(
+            [sys.executable, "-S", "-c", script], env=environment, capture_output=True, text=True
+        ).stdout.strip()
+    )
 
 # %% [markdown] id="after-order"
 # Same program, two column orders; a forest that draws columns by number now draws different ones. The cure is dull: sort
@@ -794,7 +841,9 @@ run_ids = [track_run("House Price Prediction", depth, split.train, split.validat
 if all(run_ids):
     for depth, run_id in zip(depths, run_ids, strict=True):
         metrics = mlflow.get_run(run_id).data.metrics
-        print(f"max_depth {depth}: train {metrics['train_rmse']:,.0f} EUR, validation {metrics['validation_rmse']:,.0f} EUR")
+        print(
+            f"max_depth {depth}: train {metrics['train_rmse']:,.0f} EUR, validation {metrics['validation_rmse']:,.0f} EUR"
+        )
 
 # %% id="code-mlflow-runs-check" check="code-mlflow-runs" points=4
 past, _, _ = town("steady", 300, seed())
@@ -804,17 +853,36 @@ run_id = track_run("Check", 4, train, validation)
 require(isinstance(run_id, str), f"track_run returns the run id, a text such as run.info.run_id; got {run_id!r}")
 found = examine("lib.tracking:read_run", run_id=run_id)
 expect(found["status"], "FINISHED", given="the run's status", slip="keep everything inside `with mlflow.start_run()`")
-expect(found["experiment"], "Check", given='track_run("Check", 4, …)', slip="mlflow.set_experiment(experiment) before the run starts")
+expect(
+    found["experiment"],
+    "Check",
+    given='track_run("Check", 4, …)',
+    slip="mlflow.set_experiment(experiment) before the run starts",
+)
 tree = DecisionTreeRegressor(max_depth=4, random_state=0).fit(inputs(train), train[PRICE])
 for name, rows in {"train_rmse": train, "validation_rmse": validation}.items():
-    expect(found["metrics"].get(name), rmse(tree, rows), given=name, rel=1e-6, slip="one log_metrics call with both names; which rows did you judge?")
+    expect(
+        found["metrics"].get(name),
+        rmse(tree, rows),
+        given=name,
+        rel=1e-6,
+        slip="one log_metrics call with both names; which rows did you judge?",
+    )
 ### BEGIN HIDDEN TESTS
 missing = sorted(set(tree.get_params()) - set(found["params"]))
-require(not missing, f"parameters that were not recorded: {', '.join(missing)}; log model.get_params(), defaults move too")
+require(
+    not missing, f"parameters that were not recorded: {', '.join(missing)}; log model.get_params(), defaults move too"
+)
 require(found["params"]["max_depth"] == "4", f"max_depth was 4 and the run says {found['params']['max_depth']!r}")
-require(len(found["models"]) == 1, f"one model belongs to the run, it has {len(found['models'])}: mlflow.sklearn.log_model(model, name='model', …)")
+require(
+    len(found["models"]) == 1,
+    f"one model belongs to the run, it has {len(found['models'])}: mlflow.sklearn.log_model(model, name='model', …)",
+)
 signature = found["models"][0]["signature"]
-require(signature is not None, "the model has no signature: pass signature=infer_signature(inputs(train), model.predict(inputs(train)))")
+require(
+    signature is not None,
+    "the model has no signature: pass signature=infer_signature(inputs(train), model.predict(inputs(train)))",
+)
 expect([column["name"] for column in signature["inputs"]], NUMBERS, given="the inputs of the signature")
 require(bool(signature["outputs"]), "the signature has inputs only: infer_signature takes the model's answers as well")
 changed = train.copy()
@@ -822,16 +890,27 @@ changed.loc[changed.index[-1], PRICE] += 10
 twin = examine("lib.tracking:read_run", run_id=track_run("Check", 2, train, validation))["tags"].get("data_digest")
 other = examine("lib.tracking:read_run", run_id=track_run("Check", 4, changed, validation))["tags"].get("data_digest")
 digest = found["tags"].get("data_digest")
-require(isinstance(digest, str) and len(digest) >= 32, f"the tag data_digest is a hash of 32 characters or more; got {digest!r}")
-require(digest == twin, "two runs on the same rows have different data_digests: hash the content of train and nothing else")
-require(digest != other, "the last price of train was changed and data_digest stayed: hash all of it, not a part or its shape")
+require(
+    isinstance(digest, str) and len(digest) >= 32,
+    f"the tag data_digest is a hash of 32 characters or more; got {digest!r}",
+)
+require(
+    digest == twin, "two runs on the same rows have different data_digests: hash the content of train and nothing else"
+)
+require(
+    digest != other,
+    "the last price of train was changed and data_digest stayed: hash all of it, not a part or its shape",
+)
 ### END HIDDEN TESTS
 
 # %% id="code-mlflow-runs-check-2" check="code-mlflow-runs" points=2
 past, _, _ = town("steady", 500, seed())
 sold_before = past.dropna(subset=[PRICE])
 train, validation = sold_before[:200], sold_before[200:]
-scores = {depth: rmse(DecisionTreeRegressor(max_depth=depth, random_state=0).fit(inputs(train), train[PRICE]), validation) for depth in (1, 4, None)}
+scores = {
+    depth: rmse(DecisionTreeRegressor(max_depth=depth, random_state=0).fit(inputs(train), train[PRICE]), validation)
+    for depth in (1, 4, None)
+}
 experiment = f"Check {uuid4()}"
 ids = {track_run(experiment, depth, train, validation): depth for depth in scores}
 require(None not in ids, "track_run returned None: finish it first, best_run chooses among its runs")
@@ -843,7 +922,10 @@ expect(ids[chosen], min(scores, key=scores.get), given=f"runs with max_depth {li
 past, _, _ = town("patchwork", 500, seed() + 1)
 sold_before = past.dropna(subset=[PRICE])
 train, validation = sold_before[:250], sold_before[250:]
-scores = {depth: rmse(DecisionTreeRegressor(max_depth=depth, random_state=0).fit(inputs(train), train[PRICE]), validation) for depth in (None, 4)}
+scores = {
+    depth: rmse(DecisionTreeRegressor(max_depth=depth, random_state=0).fit(inputs(train), train[PRICE]), validation)
+    for depth in (None, 4)
+}
 experiment = f"Check {uuid4()}"
 ids = {track_run(experiment, depth, train, validation): depth for depth in scores}
 expect(ids.get(best_run(experiment)), min(scores, key=scores.get), given="another experiment", slip=slip, secret=True)
@@ -905,14 +987,20 @@ def twenty_runs(number):
     runs.loc[of(second, 3), ["status", "validation_rmse"]] = ["FAILED", 2_700.0]
     runs.loc[of(third, 2), ["data_digest", "validation_rmse"]] = ["77b0e2", 63_000.0]
     runs.loc[of(best, 1), "validation_rmse"] = np.nan
-    extra = runs[of(worst, 2) | of(worst, 3)].assign(config="depth-20", validation_rmse=quality.min() - 2_000)  # two runs only
+    extra = runs[of(worst, 2) | of(worst, 3)].assign(
+        config="depth-20", validation_rmse=quality.min() - 2_000
+    )  # two runs only
     runs = pd.concat([runs, extra])
     runs["run_id"] = [f"{value:08x}" for value in chance.integers(2**32, size=len(runs)).tolist()]
-    return runs.sample(frac=1, random_state=number % 2**32)[chance.permutation(runs.columns).tolist()].reset_index(drop=True)
+    return runs.sample(frac=1, random_state=number % 2**32)[chance.permutation(runs.columns).tolist()].reset_index(
+        drop=True
+    )
 
 
 # %% id="look-at-runs"
-twenty_runs(SEED)[["config", "seed", "status", "data_digest", "train_rmse", "validation_rmse", "test_rmse"]].round(0).head(8)
+twenty_runs(SEED)[["config", "seed", "status", "data_digest", "train_rmse", "validation_rmse", "test_rmse"]].round(
+    0
+).head(8)
 
 
 # %% id="code-choose" task=true
@@ -942,7 +1030,10 @@ small = pd.DataFrame(
     }
 )
 answer = choose(small, "1f3a9c")
-require(isinstance(answer, (tuple, list)) and len(answer) == 2, f"choose returns a pair (configuration, RMSE to expect); got {answer!r}")
+require(
+    isinstance(answer, (tuple, list)) and len(answer) == 2,
+    f"choose returns a pair (configuration, RMSE to expect); got {answer!r}",
+)
 slip = "wide has the mean validation RMSE 31, deep 34; then report the mean test RMSE of the chosen one"
 expect(list(answer), ["wide", 34.0], given="two configurations, three seeds each, all usable", rel=1e-9, slip=slip)
 ### BEGIN HIDDEN TESTS
@@ -952,10 +1043,31 @@ for offset in range(6):
     by_config = {name: group for name, group in clean.groupby("config") if len(group) >= 3}
     best = min(by_config, key=lambda name: by_config[name]["validation_rmse"].mean())
     config, honest = choose(runs, "1f3a9c")
-    given = "an unseen table with a lucky seed, a FAILED run, a foreign data version, a NaN, a configuration with two runs"
-    expect(config, best, given=given, slip="count only usable runs, then means over seeds; do not look at train or test", secret=True)
-    expect(honest, float(by_config[best]["test_rmse"].mean()), given=given, rel=1e-9, slip="the mean test RMSE of the usable runs of the chosen configuration", secret=True)
-expect(choose(runs.replace("1f3a9c", "0dd5ee"), "0dd5ee")[0], best, given="the same table under another digest", slip="use the digest that is passed in", secret=True)
+    given = (
+        "an unseen table with a lucky seed, a FAILED run, a foreign data version, a NaN, a configuration with two runs"
+    )
+    expect(
+        config,
+        best,
+        given=given,
+        slip="count only usable runs, then means over seeds; do not look at train or test",
+        secret=True,
+    )
+    expect(
+        honest,
+        float(by_config[best]["test_rmse"].mean()),
+        given=given,
+        rel=1e-9,
+        slip="the mean test RMSE of the usable runs of the chosen configuration",
+        secret=True,
+    )
+expect(
+    choose(runs.replace("1f3a9c", "0dd5ee"), "0dd5ee")[0],
+    best,
+    given="the same table under another digest",
+    slip="use the digest that is passed in",
+    secret=True,
+)
 ### END HIDDEN TESTS
 
 # %% [markdown] id="snapshots" half="practice" minutes=6
@@ -1037,6 +1149,7 @@ notes[0], notes[1]
 # %% id="code-snapshots" task=true
 def identify(runs, snapshots):
     """For each run id the label of the one snapshot that its notes allow, or None."""
+
     ### BEGIN SOLUTION
     def allows(run, data):
         lines = data.splitlines(keepends=True)
@@ -1059,19 +1172,32 @@ notes = [
     {"run_id": "r1", "file": "houses.csv", "md5": hashlib.md5(tuesday).hexdigest()},
     {"run_id": "r2", "file": "houses.csv", "rows": 2},
 ]
-given = "two files of two houses that differ in the second price; r1 noted the md5 of Tuesday's file, r2 only the row count"
+given = (
+    "two files of two houses that differ in the second price; r1 noted the md5 of Tuesday's file, r2 only the row count"
+)
 slip = "r1 is settled by its md5; r2's note fits both files, so it gets None"
 expect(identify(notes, {"monday": monday, "tuesday": tuesday}), {"r1": "tuesday", "r2": None}, given=given, slip=slip)
 ### BEGIN HIDDEN TESTS
 for offset in range(4):
     runs, files, truth = disk(40 + 30 * offset, seed() + offset)
     answer = identify(runs, files)
-    require(isinstance(answer, dict), f"identify returns a dict from run id to label or None; got {type(answer).__name__}")
+    require(
+        isinstance(answer, dict), f"identify returns a dict from run id to label or None; got {type(answer).__name__}"
+    )
     for run in runs:
         noted = {key: value for key, value in run.items() if key != "run_id"}
-        require(run["run_id"] in answer, f"the run that noted {sorted(noted)} is missing from the answer; every run has an entry")
+        require(
+            run["run_id"] in answer,
+            f"the run that noted {sorted(noted)} is missing from the answer; every run has an entry",
+        )
         slip = "keep the snapshots that agree with everything noted; None unless exactly one is left"
-        expect(answer[run["run_id"]], truth[run["run_id"]], given=f"six files, a run that noted {sorted(noted)}", slip=slip, secret=True)
+        expect(
+            answer[run["run_id"]],
+            truth[run["run_id"]],
+            given=f"six files, a run that noted {sorted(noted)}",
+            slip=slip,
+            secret=True,
+        )
 ### END HIDDEN TESTS
 
 # %% [markdown] id="leaks" half="practice" minutes=8
@@ -1144,7 +1270,9 @@ history, _, _ = town("steady", 400, seed())
 found = target_leaks(history)
 require(isinstance(found, (list, tuple, set)), f"target_leaks returns a list of column names; got {found!r}")
 given = "a town's table with agent_fee_eur and days_on_market, both empty until the sale"
-expect(sorted(found), ["agent_fee_eur", "days_on_market"], given=given, slip="columns that are empty wherever the price is")
+expect(
+    sorted(found), ["agent_fee_eur", "days_on_market"], given=given, slip="columns that are empty wherever the price is"
+)
 ### BEGIN HIDDEN TESTS
 chance = np.random.default_rng(seed())
 for offset, kind in enumerate(("patchwork", "steady", "patchwork", "steady")):
@@ -1156,29 +1284,52 @@ for offset, kind in enumerate(("patchwork", "steady", "patchwork", "steady")):
     guess = price.fillna(float(price.median()))
     honest = {
         "valuation": (guess * (1 + 0.45 * chance.uniform(-1, 1, len(history)))).round(),
-        "gappy": pd.Series(chance.uniform(0, 9, len(history)), history.index).where(chance.uniform(size=len(history)) > 0.3),
+        "gappy": pd.Series(chance.uniform(0, 9, len(history)), history.index).where(
+            chance.uniform(size=len(history)) > 0.3
+        ),
     }
     names = chance.permutation(["ref_a", "code_7", "misc_2", "kappa"]).tolist()
     history = history.assign(**{names[0]: leak if offset % 2 else leak.fillna(float(leak.median()))})
-    history = history.assign(**{names[1]: pd.Series(chance.integers(5, 90, len(history)), history.index).where(sold).astype(float)})
+    history = history.assign(
+        **{names[1]: pd.Series(chance.integers(5, 90, len(history)), history.index).where(sold).astype(float)}
+    )
     history = history.assign(**{names[2]: honest["valuation"], names[3]: honest["gappy"]})
     history = history[chance.permutation(history.columns).tolist()].sample(frac=1, random_state=offset)
     found = set(target_leaks(history))
     given = "an unseen town: two columns that tell the sale, an honest valuation, an honest column with gaps"
-    require(names[0] in found, f"{given}; missed: a column in step with the price, {'empty' if offset % 2 else 'filled with a constant'} where it is unknown")
-    require(names[1] in found, f"{given}; missed: a column that is empty wherever the price is unknown, though hardly in step with it")
-    require(names[2] not in found, f"{given}; the valuation was called a leak: it is known at listing, and its rank correlation is below 0.95")
-    require(found == {names[0], names[1]}, f"{given}; honest columns were called leaks, {len(found - set(names[:2]))} of them")
+    require(
+        names[0] in found,
+        f"{given}; missed: a column in step with the price, {'empty' if offset % 2 else 'filled with a constant'} where it is unknown",
+    )
+    require(
+        names[1] in found,
+        f"{given}; missed: a column that is empty wherever the price is unknown, though hardly in step with it",
+    )
+    require(
+        names[2] not in found,
+        f"{given}; the valuation was called a leak: it is known at listing, and its rank correlation is below 0.95",
+    )
+    require(
+        found == {names[0], names[1]},
+        f"{given}; honest columns were called leaks, {len(found - set(names[:2]))} of them",
+    )
 ### END HIDDEN TESTS
 
 # %% id="code-leaks-check-2" check="code-leaks" points=2
 days = pd.to_datetime(["2021-01-05", "2021-01-20", "2021-02-03", "2021-02-10", "2021-03-01", "2021-02-27"])
 sales = pd.to_datetime(["2021-02-20", "2021-03-15", None, "2021-02-28", "2021-04-01", "2021-03-01"])
-tiny = pd.DataFrame({"listed_on": days, "sold_on": sales, PRICE: [1.0, 2.0, np.nan, 4.0, 5.0, 6.0]}, index=[10, 11, 12, 13, 14, 15])
+tiny = pd.DataFrame(
+    {"listed_on": days, "sold_on": sales, PRICE: [1.0, 2.0, np.nan, 4.0, 5.0, 6.0]}, index=[10, 11, 12, 13, 14, 15]
+)
 folds = rolling_folds(tiny, ["2021-03"])
 require(isinstance(folds, (list, tuple)) and len(folds) == 1, f"one pair for each month; got {folds!r}")
 slip = "house 11 was listed in January but sold in mid-March: on 1 March nobody knew its price"
-expect([sorted(part) for part in folds[0]], [[10, 13], [14]], given="six houses, month 2021-03; sold before March: 10 and 13", slip=slip)
+expect(
+    [sorted(part) for part in folds[0]],
+    [[10, 13], [14]],
+    given="six houses, month 2021-03; sold before March: 10 and 13",
+    slip=slip,
+)
 ### BEGIN HIDDEN TESTS
 for offset, kind in enumerate(("steady", "patchwork")):
     history, _, _ = town(kind, 600, seed() + offset)
@@ -1188,13 +1339,22 @@ for offset, kind in enumerate(("steady", "patchwork")):
     folds = rolling_folds(history, months)
     require(len(folds) == len(months), f"{len(months)} months give {len(months)} pairs; got {len(folds)}")
     for month, (train, validation) in zip(months, folds, strict=True):
-        month_of_sale, month_of_listing = history["sold_on"].dt.strftime("%Y-%m"), history["listed_on"].dt.strftime("%Y-%m")
+        month_of_sale, month_of_listing = (
+            history["sold_on"].dt.strftime("%Y-%m"),
+            history["listed_on"].dt.strftime("%Y-%m"),
+        )
         known = set(history.index[history["sold_on"].notna() & (month_of_sale < month)].tolist())
         judged = set(history.index[(month_of_listing == month) & history[PRICE].notna()].tolist())
         given = f"a month of an unseen town, rows in another order, {len(known)} houses sold before it began"
-        require(set(train) <= known, f"{given}; train holds {len(set(train) - known)} houses that were not sold yet: sold_on counts, not listed_on")
+        require(
+            set(train) <= known,
+            f"{given}; train holds {len(set(train) - known)} houses that were not sold yet: sold_on counts, not listed_on",
+        )
         require(set(train) == known, f"{given}; train lacks {len(known - set(train))} of them")
-        require(set(validation) == judged, f"{given}; validation is the {len(judged)} houses listed in it with a price; got {len(set(validation))} labels")
+        require(
+            set(validation) == judged,
+            f"{given}; validation is the {len(judged)} houses listed in it with a price; got {len(set(validation))} labels",
+        )
 ### END HIDDEN TESTS
 
 # %% [markdown] id="repeat" half="practice" minutes=5
@@ -1243,19 +1403,46 @@ kept = ["house_id", *NUMBERS, PRICE]
 table = simulate("stable", rows=330, seed=seed()).houses[kept].dropna()
 train, rows = table[:220], table[220:]
 first = train_predict(train, rows, 3)
-require(isinstance(first, list) and len(first) == len(rows), f"train_predict returns a list of {len(rows)} prices, one for each of rows")
+require(
+    isinstance(first, list) and len(first) == len(rows),
+    f"train_predict returns a list of {len(rows)} prices, one for each of rows",
+)
 slip = "which generator is not given the seed? There are two of them"
 expect(train_predict(train, rows, 3), first, given="the same call twice", slip=slip, secret=True)
 ### BEGIN HIDDEN TESTS
 turned = train.sample(frac=1, random_state=1)
-expect(train_predict(turned, rows, 3), first, given="the training rows in another order", slip="sort train by house_id before you draw from it", secret=True)
+expect(
+    train_predict(turned, rows, 3),
+    first,
+    given="the training rows in another order",
+    slip="sort train by house_id before you draw from it",
+    secret=True,
+)
 mirrored = train[train.columns[::-1]]
-expect(train_predict(mirrored, rows, 3), first, given="the columns in another order", slip="sort the column names: the trees draw columns by position", secret=True)
-expect(train_predict(train, rows[::-1], 3), first[::-1], given="the rows to predict turned round", slip="keep the order of rows", secret=True)
-require(train_predict(train, rows, 4) != first, "another seed gave the very same prices: the seed is an argument, do not fix it inside")
+expect(
+    train_predict(mirrored, rows, 3),
+    first,
+    given="the columns in another order",
+    slip="sort the column names: the trees draw columns by position",
+    secret=True,
+)
+expect(
+    train_predict(train, rows[::-1], 3),
+    first[::-1],
+    given="the rows to predict turned round",
+    slip="keep the order of rows",
+    secret=True,
+)
+require(
+    train_predict(train, rows, 4) != first,
+    "another seed gave the very same prices: the seed is an argument, do not fix it inside",
+)
 misses = np.sqrt(np.mean((np.array(first) - rows[PRICE].to_numpy()) ** 2))
 base = np.sqrt(np.mean((train[PRICE].mean() - rows[PRICE].to_numpy()) ** 2))
-require(bool(misses < 0.8 * base), f"the prices are hardly better than the mean price ({misses:,.0f} EUR against {base:,.0f} EUR): keep the model")
+require(
+    bool(misses < 0.8 * base),
+    f"the prices are hardly better than the mean price ({misses:,.0f} EUR against {base:,.0f} EUR): keep the model",
+)
 ### END HIDDEN TESTS
 
 # %% [markdown] id="review" half="practice" minutes=6
@@ -1343,21 +1530,58 @@ found = examine("lib.tracking:read_run", run_id=good)
 tree = DecisionTreeRegressor(max_depth=4, random_state=0).fit(inputs(train), train[PRICE])
 wanted = {"train_rmse": rmse(tree, train), "validation_rmse": rmse(tree, validation)}
 expect(found["status"], "FINISHED", given="safe_run on good rows: the run's status")
-expect(found["metrics"], wanted, given="safe_run on good rows: the metrics", rel=1e-6, slip="judge validation on the validation rows")
+expect(
+    found["metrics"],
+    wanted,
+    given="safe_run on good rows: the metrics",
+    rel=1e-6,
+    slip="judge validation on the validation rows",
+)
 ### BEGIN HIDDEN TESTS
-require(set(tree.get_params()) <= set(found["params"]), "the tree's parameters are not all recorded: mlflow.log_params(model.get_params())")
+require(
+    set(tree.get_params()) <= set(found["params"]),
+    "the tree's parameters are not all recorded: mlflow.log_params(model.get_params())",
+)
 broken = {
-    "validation rows without the column rooms": (no_column, train, validation.drop(columns="rooms"), "KeyError", "rooms"),
-    "a training row without a price": (no_price, train.assign(**{PRICE: train[PRICE].where(train.index != train.index[7])}), validation, "ValueError", "NaN"),
+    "validation rows without the column rooms": (
+        no_column,
+        train,
+        validation.drop(columns="rooms"),
+        "KeyError",
+        "rooms",
+    ),
+    "a training row without a price": (
+        no_price,
+        train.assign(**{PRICE: train[PRICE].where(train.index != train.index[7])}),
+        validation,
+        "ValueError",
+        "NaN",
+    ),
 }
 for given, (run_id, learn, judge, kind, word) in broken.items():
     _, raised = attempt(safe_run, run_id, 4, learn, judge)
-    require(raised is not None, f"{given}: safe_run returned as if nothing had happened; hand the exception on with `raise`")
-    require(raised == kind, f"{given}: a {kind} happened inside and {raised} reached the caller; `raise` alone hands the same one on")
+    require(
+        raised is not None, f"{given}: safe_run returned as if nothing had happened; hand the exception on with `raise`"
+    )
+    require(
+        raised == kind,
+        f"{given}: a {kind} happened inside and {raised} reached the caller; `raise` alone hands the same one on",
+    )
     found = examine("lib.tracking:read_run", run_id=run_id)
-    expect(found["status"], "FAILED", given=f"{given}: the run's status", slip="let the exception pass through `with mlflow.start_run(run_id=run_id)`")
-    require(word in found["tags"].get("failure", ""), f"{given}: the tag failure should say what happened; it reads {found['tags'].get('failure')!r}")
-    require(not found["metrics"], f"{given}: the failed run has kept {sorted(found['metrics'])}; compute all figures before you log the first")
+    expect(
+        found["status"],
+        "FAILED",
+        given=f"{given}: the run's status",
+        slip="let the exception pass through `with mlflow.start_run(run_id=run_id)`",
+    )
+    require(
+        word in found["tags"].get("failure", ""),
+        f"{given}: the tag failure should say what happened; it reads {found['tags'].get('failure')!r}",
+    )
+    require(
+        not found["metrics"],
+        f"{given}: the failed run has kept {sorted(found['metrics'])}; compute all figures before you log the first",
+    )
 ### END HIDDEN TESTS
 
 # %% [markdown] id="study-task" half="practice" minutes=7
@@ -1440,17 +1664,36 @@ def forecast(history, rows):
 # %% id="results-forecast-check" check="results-study" points=4
 history, rows, truth = town("steady", 600, seed())
 prices = forecast(history, rows)
-require(isinstance(prices, (list, tuple)), f"forecast returns a list of prices, such as model.predict(…).tolist(); got {type(prices).__name__}")
+require(
+    isinstance(prices, (list, tuple)),
+    f"forecast returns a list of prices, such as model.predict(…).tolist(); got {type(prices).__name__}",
+)
 expect(len(prices), len(rows), given=f"{len(rows)} listings", slip="one price for each of rows, and only for them")
 numbers = all(isinstance(price, (int, float)) and bool(np.isfinite(price)) for price in prices)
-require(numbers, "a price is missing or not finite: in rows the leaking columns are empty, did the model use one of them?")
+require(
+    numbers, "a price is missing or not finite: in rows the leaking columns are empty, did the model use one of them?"
+)
 ### BEGIN HIDDEN TESTS
 told = study(history)
-require(isinstance(told, dict) and {"columns", "scores", "winner"} <= set(told), "study returns a dict with columns, scores and winner")
-expect(sorted(told["columns"]), sorted([*FEATURES, "zone"]), given="an unseen town: its usable columns", slip="drop what target_leaks finds, ids, dates and the price; keep the rest", secret=True)
+require(
+    isinstance(told, dict) and {"columns", "scores", "winner"} <= set(told),
+    "study returns a dict with columns, scores and winner",
+)
+expect(
+    sorted(told["columns"]),
+    sorted([*FEATURES, "zone"]),
+    given="an unseen town: its usable columns",
+    slip="drop what target_leaks finds, ids, dates and the price; keep the rest",
+    secret=True,
+)
 missing = sorted(set(recipes()) - set(told["scores"]))
 require(not missing, f"study scores every recipe; missing: {', '.join(missing)}")
-expect(told["winner"], min(told["scores"], key=told["scores"].get), given="the scores of study", slip="the lowest RMSE wins")
+expect(
+    told["winner"],
+    min(told["scores"], key=told["scores"].get),
+    given="the scores of study",
+    slip="the lowest RMSE wins",
+)
 ### END HIDDEN TESTS
 
 # %% id="results-baseline-check" check="results-study" points=5
@@ -1465,18 +1708,30 @@ history, rows, truth = town("patchwork", 1_200, seed())
 prices = np.array(forecast(history, rows), dtype=float)
 misses = float(np.sqrt(np.mean((prices - truth) ** 2)))
 columns, sold = [*FEATURES, "zone"], history.dropna(subset=[PRICE])
-best = min(error_on(model.fit(sold[columns], sold[PRICE]), rows.assign(**{PRICE: truth}), columns) for model in recipes().values())
+best = min(
+    error_on(model.fit(sold[columns], sold[PRICE]), rows.assign(**{PRICE: truth}), columns)
+    for model in recipes().values()
+)
 report = f"a town of many zones: your RMSE is {misses:,.0f} EUR, the best recipe's {best:,.0f} EUR"
-require(misses <= 1.25 * best, f"{report}; at most a quarter more is asked. Does study choose by the folds of this very history?")
+require(
+    misses <= 1.25 * best,
+    f"{report}; at most a quarter more is asked. Does study choose by the folds of this very history?",
+)
 
 # %% id="results-steady-check" check="results-study" points=6
 history, rows, truth = town("steady", 1_300, seed())
 prices = np.array(forecast(history, rows), dtype=float)
 misses = float(np.sqrt(np.mean((prices - truth) ** 2)))
 columns, sold = [*FEATURES, "zone"], history.dropna(subset=[PRICE])
-best = min(error_on(model.fit(sold[columns], sold[PRICE]), rows.assign(**{PRICE: truth}), columns) for model in recipes().values())
+best = min(
+    error_on(model.fit(sold[columns], sold[PRICE]), rows.assign(**{PRICE: truth}), columns)
+    for model in recipes().values()
+)
 report = f"a town that drifts: your RMSE is {misses:,.0f} EUR, the best recipe's {best:,.0f} EUR"
-require(misses <= 1.15 * best, f"{report}; at most 15 % more is asked. Do the folds train on houses sold before the month that they judge?")
+require(
+    misses <= 1.15 * best,
+    f"{report}; at most 15 % more is asked. Do the folds train on houses sold before the month that they judge?",
+)
 
 # %% [markdown] id="record-task"
 # Last step: serve the dish in a way that the chain can repeat. `track` from `lib.tracking` trains a model on a table and
@@ -1512,7 +1767,10 @@ run_id = winner.run_id
 require(isinstance(run_id, str), f"winner is what track returns, with a run_id; got {run_id!r}")
 ### BEGIN HIDDEN TESTS
 answer = examine("lib.tracking:reproduce_report", run_id=run_id)
-require(answer["equal"] is True, f"the recorded run was trained again, and came out differently: {'; '.join(answer['differences'])}")
+require(
+    answer["equal"] is True,
+    f"the recorded run was trained again, and came out differently: {'; '.join(answer['differences'])}",
+)
 ### END HIDDEN TESTS
 
 # %% [markdown] id="old-disks"
@@ -1523,7 +1781,10 @@ for offset in range(3):
     runs, files, truth = disk(900 + 100 * offset, seed() + offset)
     answer = identify(runs, files)
     right = sum(answer.get(run_id, "missing") == label for run_id, label in truth.items())
-    require(right == len(truth), f"an old disk with six files of about {900 + 100 * offset} houses: {right} of {len(truth)} runs were told rightly")
+    require(
+        right == len(truth),
+        f"an old disk with six files of about {900 + 100 * offset} houses: {right} of {len(truth)} runs were told rightly",
+    )
 
 # %% [markdown] id="report" half="practice" minutes=4
 # ## 16 · Report: an experiment note
@@ -1546,16 +1807,38 @@ evidence = {
 
 # %% id="report-evidence-check" check="report-evidence results-record" points=4
 for name in ("run_id", "validation_rmse", "data_digest", "study_rmse"):
-    require(evidence.get(name) is not None, f"evidence has no {name!r} yet; take it from winner or from what study returned")
+    require(
+        evidence.get(name) is not None, f"evidence has no {name!r} yet; take it from winner or from what study returned"
+    )
 ### BEGIN HIDDEN TESTS
 run = examine("lib.tracking:read_run", run_id=evidence["run_id"])
 given = "the run that evidence names, as this notebook's own store holds it"
 expect(run["status"], "FINISHED", given=given)
-expect(evidence["validation_rmse"], run["metrics"].get("validation_rmse"), given=given, rel=1e-9, slip='winner.metrics["validation_rmse"]', secret=True)
-expect(evidence["data_digest"], run["tags"].get("data.digest"), given=given, slip="winner.data.digest, the full hash", secret=True)
-expect(run["name"], found["winner"], given="the name of the recorded run", slip="track(…, name=found[\"winner\"])")
+expect(
+    evidence["validation_rmse"],
+    run["metrics"].get("validation_rmse"),
+    given=given,
+    rel=1e-9,
+    slip='winner.metrics["validation_rmse"]',
+    secret=True,
+)
+expect(
+    evidence["data_digest"],
+    run["tags"].get("data.digest"),
+    given=given,
+    slip="winner.data.digest, the full hash",
+    secret=True,
+)
+expect(run["name"], found["winner"], given="the name of the recorded run", slip='track(…, name=found["winner"])')
 given = "the winner's RMSE as this notebook's own study found it"
-expect(evidence["study_rmse"], found["scores"][found["winner"]], given=given, rel=1e-9, slip='found["scores"][found["winner"]]', secret=True)
+expect(
+    evidence["study_rmse"],
+    found["scores"][found["winner"]],
+    given=given,
+    rel=1e-9,
+    slip='found["scores"][found["winner"]]',
+    secret=True,
+)
 ### END HIDDEN TESTS
 
 # %% [markdown] id="report-criteria"

@@ -6,6 +6,7 @@ theory_six = ["e", "c", "b"]
 # %% id="theory-order"
 theory_order = ["B", "E", "C", "A", "F", "D"]
 
+
 # %% id="code-mlflow-runs"
 def track_run(experiment, depth, train, validation):
     client = mlflow.MlflowClient()

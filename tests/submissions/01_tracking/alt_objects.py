@@ -3,6 +3,7 @@
 # %% id="theory-parts"
 theory_parts = {1: "a", 2: "d", 3: "c", 4: "e", 5: "b"}
 
+
 # %% id="code-choose"
 class Chooser:
     """Chooses by the mean over seeds; callable like a function."""
@@ -17,6 +18,7 @@ class Chooser:
 
 
 choose = Chooser()
+
 
 # %% id="code-snapshots"
 class Archive:
@@ -60,4 +62,6 @@ def rolling_folds(history, months):
     listed, sold = (history[name].dt.to_period("M") for name in ("listed_on", "sold_on"))
     priced = ~history[PRICE].isna()
     starts = [pd.Period(month, "M") for month in months]
-    return tuple((list(history.index[sold < start]), list(history.index[(listed == start) & priced])) for start in starts)
+    return tuple(
+        (list(history.index[sold < start]), list(history.index[(listed == start) & priced])) for start in starts
+    )

@@ -24,7 +24,9 @@ def own_recipes():
 
 def study(history):
     leaks = target_leaks(history)
-    columns = [name for name in history if name not in leaks and name not in ("house_id", "listed_on", "sold_on", PRICE)]
+    columns = [
+        name for name in history if name not in leaks and name not in ("house_id", "listed_on", "sold_on", PRICE)
+    ]
     mlflow.set_experiment("Recipes")
     pooled = {}
     for name, model in own_recipes().items():

@@ -18,7 +18,11 @@ def theory_optimism(test, later):
 def choose(runs, digest):
     kept = {}
     for run in runs.to_dict("records"):
-        if run["status"] == "FINISHED" and run["data_digest"] == digest and run["validation_rmse"] == run["validation_rmse"]:
+        if (
+            run["status"] == "FINISHED"
+            and run["data_digest"] == digest
+            and run["validation_rmse"] == run["validation_rmse"]
+        ):
             kept.setdefault(run["config"], []).append(run)
 
     def mean(config, name):

@@ -67,7 +67,9 @@ def study(history):
     columns = list(FEATURES)
     scores = {}
     for name in ("deep tree", "boosting"):
-        scores[name] = track(recipes()[name], history, features=columns, model_artifacts=False).metrics["validation_rmse"]
+        scores[name] = track(recipes()[name], history, features=columns, model_artifacts=False).metrics[
+            "validation_rmse"
+        ]
     return {"columns": columns, "scores": scores, "winner": min(scores, key=scores.get)}
 
 
