@@ -7,7 +7,7 @@ COMPILE := uv pip compile --universal --generate-hashes --no-header --no-emit-in
 .PHONY: demo build release test lint bench lock assets
 
 demo: $(READY)  ## grade a sample class of module 01 into out/demo
-	@autograder grade assets/sample_class --out out/demo --marks assets/sample_class/marks.csv
+	@autograder grade assets/sample_class --out out/demo --marks assets/sample_class/marks.csv --workers 2
 
 build: $(READY)  ## write both notebooks of every module from its source
 	@autograder build

@@ -1,16 +1,20 @@
-"""Grades a class: finds the submissions, grades them one after another, keeps what was done."""
+"""Grades a class: finds the submissions, grades them in stable order, writes from one process."""
 
 from __future__ import annotations
 
+import multiprocessing
 import re
 from collections.abc import Callable, Iterator
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import cache, partial
 from pathlib import Path
 
-from autograder.course import Course
+from autograder.build import load_lab
+from autograder.course import Course, load_course
 from autograder.errors import GraderError
 from autograder.gradebook import ClassBook, Marks
-from autograder.grading import ModuleGrader
+from autograder.grading import Graded, ModuleGrader
 from autograder.models import Grade
 from autograder.report import write_report
 
@@ -48,15 +52,26 @@ def find_submissions(course: Course, submissions: Path, module: str | None = Non
 
 
 def grade_class(
-    course: Course, entries: list[Entry], folder: Path, *, marks: Marks | None = None, progress: Progress | None = None
+    course: Course,
+    entries: list[Entry],
+    folder: Path,
+    *,
+    marks: Marks | None = None,
+    workers: int = 1,
+    progress: Progress | None = None,
 ) -> list[Grade]:
-    """Grade `entries` into `folder`: gradebook, notebooks, tables and pages; returns the grades in the same order."""
+    """Grade `entries` into `folder`: gradebook, notebooks, tables and pages; returns the grades in the same order.
+
+    With `workers` > 1 that many processes run submissions; this one alone writes.
+    """
+    labs = {module: load_lab(course, module) for module in dict.fromkeys(entry.module for entry in entries)}
     book = ClassBook(folder, marks)
     grades: list[Grade] = []
     try:
-        for grader, entry in _with_graders(course, entries, book):
-            graded = grader.grade_file(entry.path, entry.student)
-            final = book.save(grader.lab, graded, entry.path, course.rubric)
+        for lab in labs.values():
+            book.add_module(lab)
+        for graded, entry in zip(_graded(course, entries, workers), entries, strict=True):
+            final = book.save(labs[entry.module], graded, entry.path, course.rubric)
             grades.append(final)
             if progress:
                 progress(len(grades), len(entries), final)
@@ -66,13 +81,23 @@ def grade_class(
     return grades
 
 
-def _with_graders(course: Course, entries: list[Entry], book: ClassBook) -> Iterator[tuple[ModuleGrader, Entry]]:
-    graders: dict[str, ModuleGrader] = {}
-    for entry in entries:
-        if entry.module not in graders:
-            graders[entry.module] = ModuleGrader(course, entry.module)
-            book.add_module(graders[entry.module].lab)
-        yield graders[entry.module], entry
+def _graded(course: Course, entries: list[Entry], workers: int) -> Iterator[Graded]:
+    workers = min(workers, len(entries))
+    if workers <= 1:
+        yield from (_grade(course, entry) for entry in entries)
+        return
+    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
+        yield from pool.map(partial(_grade, course), entries)
+
+
+def _grade(course: Course, entry: Entry) -> Graded:
+    return _grader(course.root, entry.module).grade_file(entry.path, entry.student)
+
+
+@cache
+def _grader(root: Path, module: str) -> ModuleGrader:
+    """One a process: parsing a module and importing what its checks need takes seconds."""
+    return ModuleGrader(load_course(root), module)
 
 
 def _path(student: Path, module: str) -> Path:

@@ -51,7 +51,9 @@ def _grade(course: Course, arguments: argparse.Namespace) -> int:
     marks = read_marks(arguments.marks) if arguments.marks else None
     width = max(len(entry.student) for entry in entries)
     print(_table_head(width))
-    grades = grade_class(course, entries, arguments.out, marks=marks, progress=_printer(width))
+    grades = grade_class(
+        course, entries, arguments.out, marks=marks, workers=arguments.workers, progress=_printer(width)
+    )
     print(f"\n{arguments.out / 'index.html'}  {arguments.out / 'grades.csv'}  {arguments.out / 'gradebook.db'}")
     return 1 if any("grader error" in flag for grade in grades for flag in grade.flags) else 0
 
@@ -113,6 +115,7 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--out", type=Path, required=True, help="where the grades go")
     grade.add_argument("--module", help="grade only this module")
     grade.add_argument("--marks", type=Path, help="a CSV of marks: student,module,cell,points")
+    grade.add_argument("--workers", type=int, default=1, help="how many submissions run at a time (default: 1)")
     grade.set_defaults(run=_grade)
 
     trial = commands.add_parser("try", help="grade one file and print every check's reason")

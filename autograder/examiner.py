@@ -20,7 +20,8 @@ from autograder.lab import Failure
 
 def start_examiner(preload: tuple[str, ...]) -> None:
     """Name the modules that the forkserver imports; it starts with the first question."""
-    multiprocessing.get_context("forkserver").set_forkserver_preload([__name__, *preload])
+    # Each question runs the program that started the grader once more, as multiprocessing does: have it imported, too.
+    multiprocessing.get_context("forkserver").set_forkserver_preload([__name__, "autograder.cli", *preload])
 
 
 def examine_workspace(

@@ -76,7 +76,7 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill ships
     """papermill's client with two differences: an error does not end the notebook, and check cells are judged here."""
 
     def __init__(self, nb_man: Any, session: Session, **kwargs: Any) -> None:
-        super().__init__(nb_man, interrupt_on_timeout=True, allow_errors=False, **kwargs)
+        super().__init__(nb_man, interrupt_on_timeout=True, shutdown_kernel="immediate", **kwargs)
         self.session = session
 
     def execute(self, **kwargs: Any) -> NotebookNode:
@@ -84,6 +84,7 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill ships
         self.reset_execution_trackers()
         with self.setup_kernel(**kwargs):
             self.papermill_execute_cells()
+        self.session.notebook = copy.deepcopy(self.nb)  # papermill adds its own notes on errors afterwards
         return self.nb  # type: ignore[no-any-return]
 
     def papermill_execute_cells(self) -> None:
@@ -99,7 +100,6 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill ships
                 return
             finally:
                 self.nb_man.cell_complete(cell, index)
-                self.session.notebook = copy.deepcopy(self.nb)
 
     def _step(self, cell: NotebookNode, index: int, link: KernelLink) -> None:
         known = {c.id: c for c in self.session.judge.lab.with_role("check")}
