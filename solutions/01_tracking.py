@@ -1730,7 +1730,7 @@ for offset in (1, 2):
             errors.append(error_on(model, judged, columns))
         given = f"the score of {name} in a town of many zones"
         slip = "the mean of its RMSE over the last four months, each judged by a model of what was sold before it"
-        expect(told[name], float(np.mean(errors)), given=given, rel=0.2, slip=slip, secret=True)
+        expect(told[name], float(np.mean(errors)), given=given, rel=0.05, slip=slip, secret=True)
 ### END HIDDEN TESTS
 
 # %% id="results-steady-check" check="results-study" points=6
