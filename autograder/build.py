@@ -136,6 +136,7 @@ def executed(notebook: NotebookNode, course: Course, module: str) -> NotebookNod
             kernel_name="python3",
             resources={"metadata": {"path": folder}},
             record_timing=False,
+            coalesce_streams=True,
         )
         try:
             client.execute(env=environment, cleanup_kc=True)

@@ -17,11 +17,14 @@ from autograder import wire
 from autograder.errors import GraderError
 from autograder.lab import Failure
 
+_preload: dict[str, None] = {__name__: None, "autograder.cli": None}
+
 
 def start_examiner(preload: tuple[str, ...]) -> None:
-    """Name the modules that the forkserver imports; it starts with the first question."""
+    """Name modules that the forkserver imports, beside those named before; it starts with the first question."""
     # Each question runs the program that started the grader once more, as multiprocessing does: have it imported, too.
-    multiprocessing.get_context("forkserver").set_forkserver_preload([__name__, "autograder.cli", *preload])
+    _preload.update(dict.fromkeys(preload))
+    multiprocessing.get_context("forkserver").set_forkserver_preload(list(_preload))
 
 
 def examine_workspace(

@@ -76,7 +76,9 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill ships
     """papermill's client with two differences: an error does not end the notebook, and check cells are judged here."""
 
     def __init__(self, nb_man: Any, session: Session, **kwargs: Any) -> None:
-        super().__init__(nb_man, interrupt_on_timeout=True, shutdown_kernel="immediate", **kwargs)
+        super().__init__(
+            nb_man, interrupt_on_timeout=True, shutdown_kernel="immediate", coalesce_streams=True, **kwargs
+        )
         self.session = session
 
     def execute(self, **kwargs: Any) -> NotebookNode:

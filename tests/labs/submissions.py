@@ -12,16 +12,19 @@ from autograder.models import RUBRICS
 ROOT = Path(__file__).parents[2]
 COURSE = load_course(ROOT)
 MODULES = [module.id for module in COURSE.modules]
-_LOSES = re.compile(r"^# loses: (.+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
 class Known:
-    """A percent file of only the cells that differ from the solution; `loses` is empty for an alternative."""
+    """A percent file of only the cells that differ from the solution; `loses` is empty for an alternative.
+
+    `may_lose` are rubric lines that build on the mistaken piece and lose with it under some seeds.
+    """
 
     module: str
     path: Path
     loses: frozenset[str]
+    may_lose: frozenset[str]
 
     def __str__(self) -> str:
         return f"{self.module}/{self.path.stem}"
@@ -32,12 +35,12 @@ def known(kind: str) -> list[Known]:
     paths = [
         path for module in MODULES for path in sorted((ROOT / "tests" / "submissions" / module).glob(f"{kind}_*.py"))
     ]
-    return [Known(path.parent.name, path, _loses(path)) for path in paths]
+    return [Known(path.parent.name, path, _lines(path, "loses"), _lines(path, "may lose")) for path in paths]
 
 
-def _loses(path: Path) -> frozenset[str]:
-    found = _LOSES.search(path.read_text("utf-8"))
-    lines = frozenset(word.strip() for word in found[1].split(",")) if found else frozenset()
+def _lines(path: Path, word: str) -> frozenset[str]:
+    found = re.search(rf"^# {word}: (.+)$", path.read_text("utf-8"), re.MULTILINE)
+    lines = frozenset(part.strip() for part in found[1].split(",")) if found else frozenset()
     if unknown := lines - set(RUBRICS):
-        raise ValueError(f"{path.name} loses in {', '.join(sorted(unknown))}; rubric lines are {', '.join(RUBRICS)}")
+        raise ValueError(f"{path.name} {word} {', '.join(sorted(unknown))}; rubric lines are {', '.join(RUBRICS)}")
     return lines

@@ -1,5 +1,6 @@
 # Splits by the day of listing: trains on houses whose price nobody knew yet when the month began.
 # loses: code
+# may lose: results
 
 # %% id="code-leaks"
 def target_leaks(history):
