@@ -28,7 +28,7 @@ $(READY): $(LOCKS) pyproject.toml $(wildcard .ci/*)
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" .ci/setup
 
 lab: $(READY)  ## open the labs in JupyterLab on this machine
-	@jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.port_retries=50 --ServerApp.root_dir=labs \
+	@OMP_NUM_THREADS=1 jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.port_retries=50 --ServerApp.root_dir=labs \
 		$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
 mlflow: $(READY)  ## show a lab's runs in MLflow's own pages (MODULE=01_tracking PORT=5000)

@@ -156,6 +156,8 @@ def _notebook_metadata() -> dict[str, Any]:
 def _notebook_cell(cell: Cell) -> NotebookNode:
     make = new_code_cell if cell.kind == "code" else new_markdown_cell
     metadata: dict[str, Any] = {"tags": list(cell.tags)} if cell.tags else {}
+    if cell.folded:
+        metadata["jupyter"] = {"source_hidden": True}
     if cell.role in ("task", "check", "written"):
         metadata["nbgrader"] = {
             "grade": cell.role in ("check", "written"),

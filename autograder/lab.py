@@ -19,6 +19,10 @@ check_seed: ContextVar[int] = ContextVar("check_seed", default=20_240_601_000_00
 class Failure(AssertionError):
     """A learner's answer is not what was asked for; the message is written for the learner."""
 
+    def _render_traceback_(self) -> list[str]:
+        """IPython shows these lines in place of a traceback, which would speak of this module and not of the answer."""
+        return [f"Not yet: {self}"]
+
 
 class Raised(Failure):
     """A learner's function raised; `error` is the exception's class name."""

@@ -28,6 +28,7 @@ class Cell:
     tags: tuple[str, ...] = ()
     minutes: float = 0
     half: Literal["", "theory", "practice"] = ""
+    folded: bool = False
 
     @property
     def rubric(self) -> Rubric | None:

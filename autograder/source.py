@@ -32,6 +32,7 @@ class _Header(BaseModel):
     points: float = 0
     minutes: float = 0
     half: str = ""
+    folded: bool = False
     answer: str = ""
     options: str = ""
     keys: str = ""
@@ -85,6 +86,7 @@ def _cells(raw: Any, where: str, line: int) -> list[Cell]:
         tags=header.tags,
         minutes=header.minutes,
         half=header.half,  # type: ignore[arg-type]
+        folded=header.folded,
     )
     _check_cell_form(cell, header, where)
     if not header.answer:

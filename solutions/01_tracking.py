@@ -14,13 +14,14 @@
 #
 # It takes about 100 minutes: half of them to read and try, half of them to build. Run the cells from the top with
 # Shift+Enter. Where it says **Predict**, say your guess aloud before you run the cell; a wrong guess is what makes the
-# right answer stick. A check stands under every question and task, and tells you what it gave, expected and got.
+# right answer stick. A check stands under every question and task, and tells you what it gave, expected and got. Cells that
+# only draw or prepare are folded; click the dots to see how they do it.
 
 # %% id="parameters" tags=["parameters"]
 SEED = 7
 ROWS = 1_500
 
-# %% id="imports" shared=true
+# %% id="imports" folded=true shared=true
 import hashlib
 from datetime import date, timedelta
 from uuid import uuid4
@@ -38,7 +39,7 @@ from sklearn.tree import DecisionTreeRegressor
 from autograder.lab import attempt, examine, expect, require, seed
 from lib.market import FEATURES, PRICE, SOLD, simulate, split_by_time
 
-# %% id="helpers" shared=true
+# %% id="helpers" folded=true shared=true
 NUMBERS = ["area_m2", "rooms", "age_years", "distance_km", "condition"]
 
 
@@ -110,7 +111,7 @@ def _known(houses, day):
 
 AT_THE_SALE = ["agent_fee_eur", "days_on_market", PRICE, "sold_on"]
 
-# %% id="setup"
+# %% id="setup" folded=true
 # %matplotlib inline
 import logging
 import os
@@ -176,7 +177,7 @@ dice = np.random.default_rng(SEED).integers(1_000, size=20)
 errors = [rmse(small_forest(int(number)), split.validation) for number in dice]
 print([round(error) for error in errors[:5]])
 
-# %% id="picture-luck"
+# %% id="picture-luck" folded=true
 figure, axes = plt.subplots(figsize=(7.5, 1.9))
 axes.scatter(errors, np.zeros(20), s=80, color=BLUE, alpha=0.55)
 axes.scatter([min(errors), max(errors)], [0, 0], s=80, color=ORANGE)
@@ -283,14 +284,14 @@ theory_six = None  # a set of letters, such as {"A", "F"}
 theory_six = {"B", "C", "E"}
 ### END SOLUTION
 
-# %% [markdown] id="better-or-luckier" half="theory" minutes=8
+# %% [markdown] id="better-or-luckier" half="theory" minutes=7
 # ## 3 · Better, or luckier?
 #
-# **Minutes: 8**
+# **Minutes: 7**
 #
 # Somebody proposes a change: trees may split until two houses share a leaf; up to now it was five. One run each, old and
-# new, would compare two single dinners. So repeat both over a dozen *seeds*, a seed being the number that fixes every throw of the dice. Here a
-# seed also draws which houses are sampled for training and for judging.
+# new, would compare two single dinners. So repeat both over a dozen *seeds*, a seed being the number that fixes every
+# throw of the dice. Here a seed also draws which houses are sampled for training and for judging.
 #
 # **Predict.** Will the two clouds of twelve errors overlap?
 
@@ -306,7 +307,7 @@ def paired_errors(number):
 old, new = np.array([paired_errors(number) for number in range(12)]).T
 difference = old - new
 
-# %% id="picture-pairs"
+# %% id="picture-pairs" folded=true
 figure, (left, right) = plt.subplots(1, 2, gridspec_kw={"width_ratios": [1.3, 1]})
 for a, b in zip(old, new, strict=True):
     left.plot(["old", "new"], [a, b], color=BLUE if b < a else ORANGE, marker="o", alpha=0.7)
@@ -321,7 +322,7 @@ plt.show()
 
 # %% [markdown] id="after-pairs"
 # Each line joins two models that met the same houses and the same dice. A hard draw is hard for both: the levels swing by
-# 25,000 EUR, together, and looking at the two clouds alone you would shrug. The *differences* are small and nearly all on
+# 30,000 EUR, together, and looking at the two clouds alone you would shrug. The *differences* are small and nearly all on
 # one side. Compare pairs, never piles.
 #
 # To put a number on it: take the differences $d_i$, their mean $\bar d$ and their standard deviation $s$ (with $n-1$). The
@@ -398,13 +399,15 @@ theory_reading = "A"
 #
 # You could keep the six things in a paper notebook. MLflow is the tool most teams use, and it has four parts.
 #
-# - **Tracking** records runs: parameters, metrics, tags, files. Runs are grouped in *experiments*; ours is called `House Price Prediction`.
+# - **Tracking** records runs: parameters, metrics, tags, files. Runs are grouped in *experiments*; ours is called
+#   `House Price Prediction`.
 # - **Projects** package code: a file `MLproject` names entry points and their parameters, and `mlflow run . -P trees=50`
 #   starts one. (This course has one; look at `MLproject` in its folder.)
-# - **Models** is a format. A folder holds the model, what it needs, and its *signature*: the inputs it takes and the output it gives.
+# - **Models** is a format. A folder holds the model, what it needs, and its *signature*: the inputs it takes and the
+#   output it gives.
 # - **Registry** is the store of finished models: version 3 is in production, version 2 was before it. (That is module 02.)
 
-# %% id="picture-mlflow"
+# %% id="picture-mlflow" folded=true
 figure, axes = plt.subplots(figsize=(7.5, 2.5))
 parts = [
     (0.0, "Projects", "how to start it\nMLproject file", "#6b7785"),
@@ -459,7 +462,7 @@ except mlflow.MlflowException as refusal:
 # 1. Half a year later, show the validation RMSE of all forests that anybody tried
 # 2. Know which version is live today, and go back to the one before it
 # 3. Refuse rows that lack a column which the model was trained on
-# 4. Get back, byte for byte, the CSV that a run was trained on, though the file has been overwritten since
+# 4. Get back, byte for byte, a CSV that has been overwritten since a run read it, when the run noted nothing but its digest
 # 5. Let a colleague start the training with `max_depth=5` in one command, without opening the notebook
 #
 # **A** Tracking · **B** Projects · **C** Models · **D** Registry · **E** none of the four
@@ -470,10 +473,10 @@ theory_parts = None  # such as {"1": "E", "2": "E", "3": "E", "4": "E", "5": "E"
 theory_parts = {"1": "A", "2": "D", "3": "C", "4": "E", "5": "B"}
 ### END SOLUTION
 
-# %% [markdown] id="data-versions" half="theory" minutes=7
+# %% [markdown] id="data-versions" half="theory" minutes=6
 # ## 5 · A name that cannot lie
 #
-# **Minutes: 7**
+# **Minutes: 6**
 #
 # `houses.csv`, `houses_final.csv`, `houses_final2.csv`: a file's name says what somebody hoped. Its *content hash* says
 # what is in it. Below, one price in the file is corrected by 100 EUR.
@@ -501,8 +504,8 @@ print(Path("houses.csv.dvc").read_text())
 print("the pointer holds our hash:", version.digest == evening)
 
 # %% [markdown] id="first-rows"
-# MLflow also offers a digest of a table: of its column names, its number of rows, and the values of its **first 10,000
-# rows**. It is quick, and it looks like a version.
+# MLflow also offers a digest of a table: of its column names, its number of rows, and the numbers and texts in its **first
+# 10,000 rows**. It is quick, and it looks like a version.
 #
 # **Predict.** For each of the five edits below, to a table of 12,000 rows: who notices?
 
@@ -525,7 +528,7 @@ fingerprints = {
 }
 notices = [[mark(table) != mark(large) for mark in fingerprints.values()] for table in edits.values()]
 
-# %% id="picture-fingerprints"
+# %% id="picture-fingerprints" folded=true
 figure, axes = plt.subplots(figsize=(7.5, 2.6))
 axes.imshow(notices, cmap=plt.matplotlib.colors.ListedColormap(["#f6d5d9", "#cfe3d2"]), aspect="auto", vmin=0, vmax=1)
 for i, row in enumerate(notices):
@@ -589,7 +592,7 @@ for count in counts:
     announced.append(np.mean(pairs, axis=0)[0])
     delivered.append(np.mean(pairs, axis=0)[1])
 
-# %% id="picture-optimism"
+# %% id="picture-optimism" folded=true
 figure, axes = plt.subplots()
 axes.plot(range(6), delivered, marker="o", color=BLUE)
 axes.plot(range(6), announced, marker="o", color=ORANGE)
@@ -603,7 +606,7 @@ axes.set_title("The more you compare, the more the winner flatters itself")
 plt.show()
 
 # %% [markdown] id="after-optimism"
-# At one candidate the two agree; at twenty the announcement is some 19,000 EUR too good, and the houses delivered are
+# At one candidate the two agree; at twenty the announcement is some 15,000 EUR too good, and the houses delivered are
 # hardly better. The gap is *optimism*: of many noisy figures the smallest is small partly because its noise was lucky.
 # Validation figures suffer from it just as much, and may: they are for choosing. The figure that you *report* must come
 # from rows that had no say in the choice.
@@ -685,7 +688,7 @@ def calendar_error(train, judged, columns):
 
 flattering, honest = calendar_error(rest, held_out, columns), calendar_error(past, coming, columns)
 
-# %% id="picture-time"
+# %% id="picture-time" folded=true
 per_m2 = (
     (sold[PRICE] / sold["area_m2"]).groupby([sold["listed_on"].dt.to_period("Q"), sold["district"]]).median().unstack()
 )
@@ -752,14 +755,12 @@ for hash_seed in ("1", "2"):
 # %% [markdown] id="theory-order-question"
 # **Question.** Last month's run no longer gives its figures. Bring it back: put the steps in the only order that works.
 #
-# - **A** With the libraries just installed, retrain on that file, with the recorded parameters and seed
+# - **A** Let the DVC just installed fetch the data by the digest; retrain with the recorded parameters and seed
 # - **B** Read the run's record: commit, diff, data digest, parameters, seed, metrics
 # - **C** Install exactly what is in the lock file that the checkout brought
 # - **D** If a metric differs, change one suspect at a time and train again
 # - **E** Check out the recorded commit and apply the recorded diff
 # - **F** Compare every metric with the recorded one
-#
-# The checkout's pointer has already fetched the data between the second step and the fourth.
 
 # %% id="theory-order" answer="order" options="ABCDEF" points=4
 theory_order = None  # all six letters as one text, such as "ABCDEF"
@@ -961,7 +962,7 @@ expect(ids.get(best_run(experiment)), min(scores, key=scores.get), given="anothe
 # then `table[table["count"] >= 3]["validation"].idxmin()`.
 # </details>
 
-# %% id="twenty-runs" shared=true
+# %% id="twenty-runs" folded=true shared=true
 
 
 def twenty_runs(number):
@@ -1097,7 +1098,7 @@ expect(
 # `b"".join(lines[: n + 1])`; `hashlib.md5(…).hexdigest()` gives the hash. Compare a note only if it is `in run`.
 # </details>
 
-# %% id="disk" shared=true
+# %% id="disk" folded=true shared=true
 
 
 def disk(rows, number):
@@ -1591,17 +1592,18 @@ for given, (run_id, learn, judge, kind, word) in broken.items():
 #
 # *The slip: the recipe that won here wins everywhere.*
 #
-# `recipes()` gives five models (its cell is near the top of the notebook). Some towns drift steadily, some are a patchwork
+# `recipes()` gives five models (unfold the cell `NUMBERS = …` near the top). Some towns drift steadily, some are a patchwork
 # of zones; which recipe is best differs from town to town, and only an honest comparison on the town's own past tells. Write
 #
 # - `study(history)`: which columns may be used (no leaks, no ids, no dates, no price), and for every recipe the mean over
 #   `rolling_folds(history, last_months(history, 4))` of its RMSE on the validation houses. Track one MLflow run a recipe,
-#   in the experiment `Recipes`, with the metric `validation_rmse`. Return `{"columns": […], "scores": {name: RMSE}, "winner": name}`.
+#   in the experiment `Recipes`, with the metric `validation_rmse`. Return
+#   `{"columns": […], "scores": {name: RMSE}, "winner": name}`.
 # - `forecast(history, rows)`: train the winner on every house of `history` with a known price, and return a list with the
 #   price of each of `rows`, in order.
 #
-# What to expect: the winner misses by about a third of what the mean price would. A random split picks another recipe in
-# steady towns, and then misses twice as much.
+# What to expect: the winner misses by a fifth to a third of what the mean price would. A random split picks another recipe
+# in steady towns, one that later misses two or three times as much.
 #
 # <details><summary>Hint 1: the road</summary>
 #
@@ -1704,7 +1706,7 @@ report = f"an unseen town: your RMSE is {misses:,.0f} EUR, that of the mean pric
 require(misses <= 0.7 * base, f"{report}; it should be lower by 30 % at least. Are the prices in the order of rows?")
 
 # %% id="results-patchwork-check" check="results-study" points=5
-history, rows, truth = town("patchwork", 1_200, seed())
+history, rows, truth = town("patchwork", 1_000, seed())
 prices = np.array(forecast(history, rows), dtype=float)
 misses = float(np.sqrt(np.mean((prices - truth) ** 2)))
 columns, sold = [*FEATURES, "zone"], history.dropna(subset=[PRICE])
@@ -1734,7 +1736,7 @@ for offset in (1, 2):
 ### END HIDDEN TESTS
 
 # %% id="results-steady-check" check="results-study" points=6
-history, rows, truth = town("steady", 1_300, seed())
+history, rows, truth = town("steady", 1_100, seed())
 prices = np.array(forecast(history, rows), dtype=float)
 misses = float(np.sqrt(np.mean((prices - truth) ** 2)))
 columns, sold = [*FEATURES, "zone"], history.dropna(subset=[PRICE])
@@ -1751,7 +1753,8 @@ require(
 # %% [markdown] id="record-task"
 # Last step: serve the dish in a way that the chain can repeat. `track` from `lib.tracking` trains a model on a table and
 # records all six things of section 2. Study `home`, then track its winner on the table `home`, with the columns that `study`
-# found, under the recipe's name. Call what `study` returns `found` and what `track` returns `winner`; the latter has `run_id`, `metrics` and `data`.
+# found, under the recipe's name. Call what `study` returns `found` and what `track` returns `winner`; the latter has
+# `run_id`, `metrics` and `data`.
 #
 # <details><summary>Hint</summary>
 #
@@ -1765,7 +1768,7 @@ found = study(home)
 winner = track(recipes()[found["winner"]], home, features=found["columns"], name=found["winner"])
 ### END SOLUTION
 
-# %% id="picture-scores"
+# %% id="picture-scores" folded=true
 if found:
     scores = sorted(found["scores"].items(), key=lambda item: item[1])
     figure, axes = plt.subplots(figsize=(7.5, 2.2))
@@ -1867,25 +1870,27 @@ expect(
 
 # %% [markdown] id="report-text" points=6
 # ### BEGIN SOLUTION
-# **Which recipe for our home town?** Five recipes were compared on the last four months of the table; each was trained on
-# what had been sold before the month that it was judged on. *Trend*, a curve in the logarithm of the price, had the lowest mean RMSE
-# (see `study_rmse` in the evidence), about a third of what the mean price misses by. *Calendar*, which a random split would have chosen,
-# missed by twice as much. I propose to use *trend*.
+# **Which recipe for our home town?** Five recipes were compared on four months of the table `home`; each was trained on what
+# had been sold before the month that it was judged on. *Trend*, a curve in the logarithm of the price, had the lowest mean
+# RMSE (`study_rmse` in the evidence, in EUR): about a fifth of what the mean price misses by, and a third of the RMSE of
+# *calendar*, which a random split would have chosen. I propose to use *trend*; the run is `run_id`.
 #
-# **What could be wrong.** The winner was chosen on these four months, so its figure flatters it a little; the run's test RMSE took
-# no part in the choice and is the one to expect. *Trend* carries the price rise on: if the market turns, its error grows with every month.
-# Four months of sales say little about that. I would judge it again each month, and fall back to the last six months' data when its
-# error exceeds the expected one by a quarter.
+# **What could be wrong.** The winner was chosen on these four months, so its figure flatters it a little; the run's test
+# RMSE took no part in the choice and is the one to expect. *Trend* carries the price trend on: if the market turns, the error
+# grows by about 3 % of the price with every month, and nothing in four months of sales would have warned us. I would judge
+# it again each month, and choose anew when its error exceeds the expected one by a quarter.
 #
-# **To repeat.** Run id, data digest and commit are in the evidence and the run's tags; `reproduce(run_id)` fetches data and code,
-# trains again and must report every metric equal.
+# **To repeat.** Data digest and run id are in the evidence, commit and environment in the run's tags. `reproduce(run_id)`
+# fetches data and code, trains again, and must report every metric equal.
 # ### END SOLUTION
 
 # %% [markdown] id="stretch" half="practice" minutes=0
 # ## Going further (not scored)
 #
-# - **Tune the honest way.** Add a sixth recipe of your own to the comparison. Does it win at home? In ten other towns (`town("steady", 1_200, number)`)? Use `theory_gap` on the ten pairs before you believe it.
-# - **Break a replay.** Track a run, then change something: a row of the file, a library version, the thread count. Which does `reproduce` from `lib.tracking` notice, and what does it say?
+# - **Tune the honest way.** Add a sixth recipe of your own to the comparison. Does it win at home? In ten other towns
+#   (`town("steady", 1_200, number)`)? Use `theory_gap` on the ten pairs before you believe it.
+# - **Break a replay.** Track a run, then change something: a row of the file, a library version, the thread count. Which
+#   does `reproduce` from `lib.tracking` notice, and what does it say?
 
 # %% id="stretch-recipe"
 # Your experiment.

@@ -53,6 +53,13 @@ def test_students_get_no_answers(course: Course) -> None:
         assert not cell.get("outputs")
 
 
+def test_folded_cells_hide_their_source(course: Course) -> None:
+    """`folded=true` tells JupyterLab to show a cell's output and not its code."""
+    cells = {c.id: c.metadata for c in nbformat.read(course.student_notebook("words"), 4).cells}
+    assert cells["setup"]["jupyter"] == {"source_hidden": True}
+    assert "jupyter" not in cells["imports"]
+
+
 def test_instructor_notebook_holds_outputs(course: Course) -> None:
     """The executed copy shows what a student should see."""
     cells = {c.id: c for c in nbformat.read(course.instructor_notebook("words"), 4).cells}
@@ -99,7 +106,7 @@ def test_check_tells_what_is_stale(copy: Course) -> None:
         ('theory_rare = "A"', "theory_rare = chr(65)", "must assign theory_rare a literal"),
         ('answer="choice"', 'answer="chioce"', "kinds are choice, several"),
         ('id="results-file"', 'id="result file"', "must be 1–64 characters"),
-        ('id="setup"', 'id="setup" points=2', "nothing judges it"),
+        ('id="setup" folded=true', 'id="setup" points=2', "nothing judges it"),
         (
             "folder = pathlib",
             "### BEGIN SOLUTION\n### END SOLUTION\nfolder = pathlib",

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
+
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
 from autograder.lab import Failure, answered, examine, expect, require, seed
 
@@ -46,6 +50,18 @@ def test_messages_show_input_expected_got_and_slip() -> None:
     assert "9.25" not in str(caught.value)
     with pytest.raises(Failure, match="forget a return"):
         expect(None, 9)
+
+
+def test_a_failure_shows_its_message_and_no_traceback() -> None:
+    """In a notebook a failing check is a few lines for the learner, not a page about this module."""
+    shell = InteractiveShell.instance()
+    with contextlib.redirect_stdout(io.StringIO()) as shown:
+        shell.run_cell("from autograder.lab import expect\nexpect(6, 9, slip='squared, not doubled')")
+    InteractiveShell.clear_instance()
+    lines = shown.getvalue().splitlines()
+    assert lines[0] == "Not yet: not what was expected"
+    assert lines[-1].split() == ["hint:", "squared,", "not", "doubled"]
+    assert len(lines) == 4
 
 
 def test_require_wants_exactly_true() -> None:

@@ -10,7 +10,7 @@ from collections import Counter
 
 from autograder.lab import attempt, examine, expect, require, seed
 
-# %% id="setup"
+# %% id="setup" folded=true
 import os
 import pathlib
 
