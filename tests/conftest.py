@@ -19,6 +19,8 @@ collect_ignore_glob = ["*.ipynb", "courses/*", "submissions/*", "hostile/*"]
 
 INHERITED = ("GIT_", "LAB_", "MLFLOW_", "MLOPS_", "NBGRADER_", "DVC_")
 QUIET = {
+    # Hidden inputs are drawn from it: the same ones at each run, so that a red test is a change and not the dice.
+    "AUTOGRADER_SECRET": "aca67b31a1f3c973fa48d51e428bbb711b6023cde2f296f3d66b85a352d2e9d6",
     "DO_NOT_TRACK": "true",
     "DVC_NO_ANALYTICS": "1",
     "GIT_CONFIG_GLOBAL": os.devnull,  # a person's commit signing or hooks would change what git does
