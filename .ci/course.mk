@@ -1,7 +1,9 @@
 # The targets of instructors and developers; the Makefile includes them where they are.
 
 JOBS ?= 2
-TESTS ?= tests lib autograder $(wildcard solutions/*/*.ipynb)
+# Outputs are compared on Python 3.11 alone: the lock gives other versions another numpy, whose last digits differ.
+REPLAYED = $(if $(wildcard $(VENV)/lib/python3.11),$(wildcard solutions/*/*.ipynb))
+TESTS ?= tests lib autograder $(REPLAYED)
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 
 .PHONY: demo build release test lint bench lock assets
