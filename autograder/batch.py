@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import re
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -16,7 +14,9 @@ from autograder.errors import GraderError
 from autograder.gradebook import ClassBook, Marks
 from autograder.grading import Graded, ModuleGrader
 from autograder.models import Grade
+from autograder.pool import OpenPool, run_all
 from autograder.report import write_report
+from autograder.walls.sandbox import Sandbox
 
 Progress = Callable[[int, int, Grade], None]
 
@@ -57,47 +57,57 @@ def grade_class(
     folder: Path,
     *,
     marks: Marks | None = None,
-    workers: int = 1,
+    pool: OpenPool | None = None,
+    walls: bool = True,
     progress: Progress | None = None,
 ) -> list[Grade]:
     """Grade `entries` into `folder`: gradebook, notebooks, tables and pages; returns the grades in the same order.
 
-    With `workers` > 1 that many processes run submissions; this one alone writes.
+    A `pool` (see `autograder.pool`) runs submissions in other processes; this one alone writes.
     """
     labs = {module: load_lab(course, module) for module in dict.fromkeys(entry.module for entry in entries)}
     book = ClassBook(folder, marks)
+    waiting: dict[int, Graded] = {}
     grades: list[Grade] = []
-    try:
-        for lab in labs.values():
-            book.add_module(lab)
-        for graded, entry in zip(_graded(course, entries, workers), entries, strict=True):
-            final = book.save(labs[entry.module], graded, entry.path, course.rubric)
+
+    def take(index: int, graded: Graded) -> None:
+        """Keep the order of `entries` in everything that is written, whichever is ready first."""
+        waiting[index] = graded
+        while len(grades) in waiting:
+            entry = entries[len(grades)]
+            final = book.save(labs[entry.module], waiting.pop(len(grades)), entry.path, course.rubric)
             grades.append(final)
             if progress:
                 progress(len(grades), len(entries), final)
+
+    try:
+        for lab in labs.values():
+            book.add_module(lab)
+        work = partial(grade_entry, course.root, walls)
+        if pool is None:
+            for index, entry in enumerate(entries):
+                take(index, work(entry))
+        else:
+            run_all(pool, work, entries, take)
     finally:
         book.close()
     write_report(course, grades, folder)
     return grades
 
 
-def _graded(course: Course, entries: list[Entry], workers: int) -> Iterator[Graded]:
-    workers = min(workers, len(entries))
-    if workers <= 1:
-        yield from (_grade(course, entry) for entry in entries)
-        return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(partial(_grade, course), entries)
-
-
-def _grade(course: Course, entry: Entry) -> Graded:
-    return _grader(course.root, entry.module).grade_file(entry.path, entry.student)
+def grade_entry(root: Path, walls: bool, entry: Entry) -> Graded:  # noqa: FBT001 - also called in other processes
+    """Grade one submission of the course at `root`; a process keeps its sandbox and what it parsed."""
+    return _grader(root, walls, entry.module).grade_file(entry.path, entry.student)
 
 
 @cache
-def _grader(root: Path, module: str) -> ModuleGrader:
-    """One a process: parsing a module and importing what its checks need takes seconds."""
-    return ModuleGrader(load_course(root), module)
+def _grader(root: Path, walls: bool, module: str) -> ModuleGrader:  # noqa: FBT001 - a cache's key
+    return ModuleGrader(load_course(root), module, sandbox=_sandbox(root, walls))
+
+
+@cache
+def _sandbox(root: Path, walls: bool) -> Sandbox:  # noqa: FBT001 - a cache's key
+    return Sandbox(load_course(root), walls=walls)
 
 
 def _path(student: Path, module: str) -> Path:

@@ -107,6 +107,7 @@ def confine(request: dict[str, Any]) -> None:
 
 
 def _supervise(request: dict[str, Any], line: socket.socket, kernel: int) -> NoReturn:
+    line.setblocking(False)
     waiting = select.poll()
     waiting.register(line, select.POLLIN)
     waiting.register(os.pidfd_open(kernel), select.POLLIN)
@@ -121,7 +122,7 @@ def _supervise(request: dict[str, Any], line: socket.socket, kernel: int) -> NoR
 
 def _serve_line(request: dict[str, Any], line: socket.socket, kernel: int) -> None:
     try:
-        text, descriptors, _, _ = socket.recv_fds(line, _MAX_MESSAGE, 1, socket.MSG_DONTWAIT)
+        text, descriptors, _, _ = socket.recv_fds(line, _MAX_MESSAGE, 1)
     except BlockingIOError:
         return
     if not text:

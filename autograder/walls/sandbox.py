@@ -46,23 +46,17 @@ class Sandbox:
     def start(self) -> None:
         """Start the process and wait until it has imported everything; WallsUnavailable says what the system lacks."""
         self.close()
-        self._scratch = tempfile.TemporaryDirectory(prefix="autograder-", ignore_cleanup_errors=True)
-        self._said = Path(self._scratch.name, "stderr")
-        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        command = [sys.executable, "-P", "-m", "autograder.walls.zygote", str(theirs.fileno()), *self.course.preload]
-        environment = self._environment(_WALLED_FOLDER if self.walls else self._scratch.name)
+        command = [sys.executable, "-P", "-m", "autograder.walls.zygote", *self.course.preload]
         if self.walls:
             mounts = {"autograder": _PACKAGE, **{name: self.course.root / name for name in self.course.mounts}}
-            command = walled(command, mounts=mounts, environment=environment)
+            command = walled(command, mounts=mounts, environment=self._environment(_WALLED_FOLDER))
+        self._scratch = tempfile.TemporaryDirectory(prefix="autograder-", ignore_cleanup_errors=True)
+        place = self._scratch.name
+        self._said = Path(place, "stderr")
+        self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, self._said.open("wb") as said:
             self._process = subprocess.Popen(
-                command,
-                pass_fds=[theirs.fileno()],
-                stdin=subprocess.DEVNULL,
-                stdout=said,
-                stderr=said,
-                cwd=self._scratch.name,
-                env=environment,
+                command, stdin=theirs, stdout=said, stderr=said, cwd=place, env=self._environment(place)
             )
         self.close = weakref.finalize(self, _end, self._process, self._line, self._scratch)  # type: ignore[method-assign]
         self.nested = self._ready() and self.walls

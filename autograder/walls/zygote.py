@@ -1,6 +1,6 @@
 """The warm process inside the sandbox: imports what the course's notebooks import, then forks one child a submission.
 
-    python -P -m autograder.walls.zygote DESCRIPTOR MODULE…
+    python -P -m autograder.walls.zygote MODULE…      (standard input is the socket on which the grader asks)
 
 It never runs student code itself and has no thread, so that a fork of it is as good as a fresh start.
 """
@@ -25,11 +25,11 @@ _MAX_MESSAGE = 65_536
 _MAX_DESCRIPTORS = 8
 
 
-def main(descriptor: int, modules: list[str]) -> None:
+def main(modules: list[str]) -> None:
     """Import `modules`, say "ready" on the socket, then serve requests until the grader closes it."""
     linux.set_dumpable(dumpable=False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the grader, who closes the line
-    line = socket.socket(fileno=descriptor)
+    line = socket.socket(fileno=os.dup(0))
     line.send(json.dumps(_prepare(modules)).encode())
     while True:
         text, descriptors, _, _ = socket.recv_fds(line, _MAX_MESSAGE, _MAX_DESCRIPTORS)
@@ -76,4 +76,4 @@ def _can_nest() -> bool:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2:])
+    main(sys.argv[1:])
