@@ -39,8 +39,8 @@ def read_submission(path: Path, lab: Lab) -> Submission:
         if not isinstance(data, dict) or not isinstance(data.get("nbformat"), int):
             return Submission({}, ("not a notebook: no nbformat number in it",))
         flags = () if data["nbformat"] >= 4 else (f"old notebook format {data['nbformat']}, converted",)
-        notebook = nbformat.convert(nbformat.reader.reads(text), 4)
-        cells = [(_grade_id(cell), cell) for cell in notebook.cells if isinstance(cell, dict)]
+        found = data["cells"] if data["nbformat"] >= 4 else nbformat.convert(nbformat.reader.reads(text), 4).cells
+        cells = [(_grade_id(cell), cell) for cell in found if isinstance(cell, dict)]
     except FileNotFoundError:
         return Submission({}, ("missing notebook",))
     except (OSError, UnicodeDecodeError) as error:
@@ -99,5 +99,7 @@ def _grade_id(cell: dict[str, Any]) -> str:
 
 
 def _text(cell: dict[str, Any]) -> str:
+    source = cell.get("source", "")
+    text = "".join(map(str, source)) if isinstance(source, list) else str(source)
     # Half of a surrogate pair can stand in JSON, and in no file that is written of it.
-    return str(cell.get("source", "")).encode("utf-8", "replace").decode()
+    return text.encode("utf-8", "replace").decode()

@@ -31,7 +31,7 @@ def save(text, name):
         file.write("\\n".join(f"{word} {words.count(word)}" for word in sorted({*words})))
 """,  # needs nothing of the cells above, so that only a broken kernel can lose it
 }
-_HEADER = re.compile(r"# (needs|costs|flagged|strikes): (.+)")
+_HEADER = re.compile(r"# (costs|flagged|strikes): (.+)")
 
 
 @dataclass
@@ -42,7 +42,6 @@ class Case:
     name: str
     strikes: dict[str, str] = field(default_factory=dict)
     costs: tuple[str, ...] = ()
-    needs: str = ""
     flagged: str = ""
 
     def earned(self) -> dict[Rubric, float]:

@@ -35,7 +35,6 @@ def first(words):
 
 # %% daemonised_child
 # A process in a session of its own, out of reach of the kernel's group.
-# needs: walls
 # strikes: results-file
 import os
 import subprocess
@@ -57,7 +56,6 @@ def save(text, name):
 
 # %% child_holds_the_output
 # It keeps the kernel's streams open long after the kernel.
-# needs: walls
 # strikes: code-guard
 import os
 import time
@@ -73,7 +71,6 @@ def first(words):
 
 # %% message_to_the_next
 # Everything that could still be there when the next submission is graded.
-# needs: walls
 # strikes: code-guard
 import ctypes
 import os
@@ -93,7 +90,6 @@ def first(words):
 
 # %% message_from_the_last
 # The other end of it.
-# needs: walls
 # strikes: code-guard
 import ctypes
 import pathlib

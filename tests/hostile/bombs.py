@@ -1,7 +1,6 @@
 """Bombs: processes, threads, memory, disk, output; and small replies that would be large where they are read."""
 
 # %% fork_bomb
-# needs: walls
 # costs: results-file
 # strikes: code-guard
 import os
@@ -13,7 +12,6 @@ while True:
         pass
 
 # %% thread_bomb
-# needs: walls
 # costs: results-file
 # strikes: code-guard
 import threading
@@ -27,7 +25,6 @@ while True:
         pass
 
 # %% memory_bomb
-# needs: walls
 # costs: results-file
 # strikes: code-guard
 kept = []
@@ -36,7 +33,6 @@ while True:
 
 # %% memory_bomb_of_children
 # Each child stays below a limit of its own.
-# needs: walls
 # costs: results-file
 # strikes: code-guard
 import os, time
@@ -50,7 +46,6 @@ def first(words):
     return None
 
 # %% array_bomb
-# needs: walls
 # costs: results-file
 # strikes: code-guard
 import numpy as np
@@ -60,7 +55,6 @@ def first(words):
 
 # %% disk_bomb
 # The workspace, the temporary folder and the shared memory, until none is left.
-# needs: walls
 # costs: results-file
 # strikes: code-guard
 block = b"x" * 10_000_000
@@ -76,7 +70,6 @@ def first(words):
     return None
 
 # %% inode_bomb
-# needs: walls
 # costs: results-file
 # strikes: code-guard
 number = 0
@@ -89,20 +82,17 @@ while True:
 
 # %% sparse_file
 # A terabyte that takes no room, until somebody reads it.
-# needs: walls
 # strikes: results-file
 def save(text, name):
     with open(name, "wb") as file:
         file.truncate(10**12)
 
 # %% endless_file
-# needs: walls
 # strikes: results-file
 def save(text, name):
     os.symlink("/dev/zero", name)
 
 # %% print_flood
-# needs: walls
 # costs: results-file
 # strikes: code-guard
 while True:
@@ -110,7 +100,6 @@ while True:
 
 # %% error_stream_flood
 # Past Python, straight to the descriptors that the grader gave this process.
-# needs: walls
 # costs: results-file
 # strikes: code-guard
 import os
@@ -120,7 +109,7 @@ while True:
     os.write(1, b"x" * 60_000)
 
 # %% display_flood
-# Outputs of some size, many times; small enough to be tried without walls.
+# Outputs of some size, many times.
 # strikes: code-guard
 from IPython.display import display
 

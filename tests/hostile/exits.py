@@ -92,7 +92,6 @@ def save(text, name):
     return None
 
 # %% kill_everybody
-# needs: walls
 # flagged: kernel died
 # costs: results-file
 # strikes: code-guard
@@ -107,7 +106,6 @@ def first(words):
     os.kill(os.getpid(), signal.SIGKILL)
 
 # %% kill_the_parent
-# needs: walls
 # strikes: code-guard
 import os, signal
 

@@ -2,7 +2,6 @@
 
 # %% solution_source
 # Search the usual places for the module's source or the instructor's notebook, and hand that in.
-# needs: walls
 # strikes: code-guard
 import os, pathlib
 
@@ -24,7 +23,6 @@ def first(words):
 
 # %% gradebook
 # The gradebook of a class stands beside what is graded; a better score is one statement.
-# needs: walls
 # strikes: code-guard
 import os, sqlite3
 
@@ -42,7 +40,6 @@ def first(words):
     return None
 
 # %% course_secret
-# needs: walls
 # strikes: code-guard
 import glob, os
 
@@ -55,7 +52,6 @@ def first(words):
 
 # %% environment_of_others
 # Every process of this machine, its variables and its command line.
-# needs: walls
 # strikes: code-guard
 import glob
 
@@ -70,7 +66,6 @@ def first(words):
 
 # %% memory_of_others
 # The grader holds the key; its memory is a file.
-# needs: walls
 # strikes: theory-rare
 import glob, os, re
 
@@ -91,7 +86,6 @@ for maps in glob.glob("/proc/[0-9]*/maps"):
 
 # %% neighbours
 # The folders of other students, wherever submissions are kept.
-# needs: walls
 # strikes: code-guard
 import glob, json
 
@@ -104,7 +98,6 @@ def first(words):
                 return names["first"](words)
 
 # %% course_settings
-# needs: walls
 # strikes: code-guard
 import glob, os
 
@@ -115,7 +108,6 @@ def first(words):
             return words[0] if words else int("")
 
 # %% keys_of_the_user
-# needs: walls
 # strikes: code-guard
 import glob, pwd
 

@@ -15,7 +15,7 @@ def first(words):
             pass
 
 # %% deaf_cell
-# flagged: more than 2 s
+# flagged: kernel died
 # costs: results-file
 # strikes: code-guard
 import signal, time

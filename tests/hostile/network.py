@@ -2,7 +2,6 @@
 
 # %% call_home
 # A helper outside would know the answer.
-# needs: walls
 # strikes: code-guard
 import socket
 
@@ -16,7 +15,6 @@ def first(words):
 
 # %% name_service
 # A question to a name server carries text out, too.
-# needs: walls
 # strikes: code-guard
 import socket
 
@@ -30,7 +28,6 @@ def first(words):
 
 # %% local_services
 # Whatever listens on this machine: databases, other kernels, the grader.
-# needs: walls
 # strikes: code-guard
 import os, socket
 
@@ -45,7 +42,6 @@ def first(words):
 
 # %% sockets_of_the_machine
 # Abstract sockets have no path and no permissions.
-# needs: walls
 # strikes: code-guard
 import socket
 
@@ -63,7 +59,6 @@ def first(words):
 
 # %% inherited_descriptors
 # Garbage into everything that this process was born with.
-# needs: walls
 # costs: results-file
 # strikes: code-guard
 import os
@@ -80,7 +75,6 @@ def first(words):
     return None
 
 # %% descriptors_closed
-# needs: walls
 # costs: results-file
 # strikes: code-guard
 import os

@@ -156,7 +156,6 @@ def first(words):
 
 # %% grader_rewritten_on_disk
 # The grader's own files, changed where the kernel imports them from.
-# needs: walls
 # strikes: code-guard
 import autograder.lab
 import pathlib

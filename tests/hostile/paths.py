@@ -103,7 +103,6 @@ def save(text, name):
 
 # %% temporary_modules
 # The same where every user may write.
-# needs: walls
 # strikes: results-file
 for folder in ("/tmp", "/dev/shm", "/var/tmp", "/usr/local/lib/python3.11/dist-packages"):
     for name in ("linecache.py", "usercustomize.py", "sitecustomize.py"):

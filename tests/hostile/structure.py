@@ -117,7 +117,7 @@ notebook["cells"] += [
 
 # %% cells_of_no_shape
 # costs: theory-rare theory-kinds code-count results-file
-# flagged: not a notebook
+# flagged: another notebook
 # strikes: notebook
 notebook["cells"] = {"id": "code-guard"}
 
