@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -48,7 +51,8 @@ def find_submissions(course: Course, submissions: Path, module: str | None = Non
     if not wanted:
         known = ", ".join(m.id for m in course.modules)
         raise GraderError(f"no notebook of this course under {submissions}; looked for {known}")
-    return [Entry(_student(s.name), m, _path(s, m)) for m in wanted for s in students]
+    ids = _students([folder.name for folder in students])
+    return [Entry(ids[s.name], m, _path(s, m)) for m in wanted for s in students]
 
 
 def grade_class(
@@ -130,6 +134,17 @@ def _module_of(course: Course, path: Path) -> str:
     if len(course.modules) == 1:
         return course.modules[0].id
     raise GraderError(f"cannot tell which module {path.name} is; add --module {course.modules[0].id}")
+
+
+def _students(names: list[str]) -> dict[str, str]:
+    """A student id for each folder name; a name that has to be changed for it never takes another student's."""
+    taken = Counter(map(_student, names))
+    return {
+        name: _student(name)
+        if taken[_student(name)] == 1 or _student(name) == name
+        else f"{_student(name)}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
+        for name in names
+    }
 
 
 def _student(name: str) -> str:
