@@ -69,9 +69,9 @@ def grade_class(
     grades: list[Grade] = []
     try:
         for lab in labs.values():
-            book.add_module(lab)
+            book.add_module(lab, course[lab.module].due)
         for graded, entry in zip(_graded(course, entries, workers), entries, strict=True):
-            final = book.save(labs[entry.module], graded, entry.path, course.rubric)
+            final = book.save(graded, entry.path, course)
             grades.append(final)
             if progress:
                 progress(len(grades), len(entries), final)
