@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import re
 from pathlib import Path
 
 import nbformat
@@ -168,6 +169,8 @@ def _stamped(stamp: Path) -> dt.datetime | None:
     """The moment in nbgrader's timestamp.txt, in UTC; None when it holds none, since students hand in anything."""
     try:
         with stamp.open(encoding="utf-8") as file:
-            return parse_utc(file.read(100).strip())  # type: ignore[no-any-return]
+            # nbgrader takes an offset that stands apart, "23:59:00 +0200", for 200 seconds.
+            moment = re.sub(r" (?=[+-]\d\d:?\d\d$)", "", file.read(100).strip())
+            return parse_utc(moment)  # type: ignore[no-any-return]
     except (OSError, ValueError, OverflowError):
         return None
