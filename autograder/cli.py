@@ -77,10 +77,11 @@ def _try(course: Course, arguments: argparse.Namespace) -> int:
 
 def _report(course: Course, arguments: argparse.Namespace) -> int:
     from autograder.exports import read_roster
-    from autograder.report import rewrite_report
+    from autograder.report import read_grades, rewrite_report
 
+    read_grades(arguments.folder)  # what cannot be read is said before anything is written
     if arguments.roster:
-        read_roster(arguments.roster)  # before anything is written
+        read_roster(arguments.roster)
         (arguments.folder / "roster.csv").write_bytes(arguments.roster.read_bytes())
     grades = rewrite_report(course, arguments.folder)
     waiting = sum(bool(grade.pending) for grade in grades)

@@ -145,6 +145,9 @@ def test_gradebook_holds_the_same_penalty(course: Course, graded: Path, tmp_path
     assert (grades["missing"].late_days, grades["full"].code) == (0, before["full"].code)
     with Gradebook(f"sqlite:///{folder / 'gradebook.db'}") as book:
         rows = {row.student.id: row for row in book.assignment_submissions("words")}
+        assert {student: row.score - row.late_submission_penalty for student, row in rows.items()} == {
+            student: grade.total for student, grade in grades.items()
+        }
         assert {student: row.late_submission_penalty for student, row in rows.items()} == {
             student: grade.late_penalty for student, grade in grades.items()
         }

@@ -128,6 +128,25 @@ def test_class_page_draws_every_size(page: Page, course: Course, tmp_path: Path,
         assert picture.evaluate(outside) == 0
 
 
+def test_several_modules_are_laid_side_by_side(page: Page, course: Course, tmp_path: Path) -> None:
+    """Two modules have a common picture, a part each, and one page a student with both."""
+    (module,) = course.modules
+    (tmp_path / "solutions").mkdir()
+    for name in ("words", "more_words"):
+        shutil.copy(course.source("words"), tmp_path / "solutions" / f"{name}.py")
+    both = course.model_copy(
+        update={"root": tmp_path, "modules": (module, module.model_copy(update={"id": "more_words", "title": "More"}))}
+    )
+    grades = [grade for name in ("words", "more_words") for grade in a_class(load_lab(both, name), 12)]
+    write_report(both, grades, tmp_path / "out")
+    page.goto((tmp_path / "out" / "index.html").as_uri())
+    assert page.locator("section h2").all_inner_texts() == ["All modules", "Counting words", "More"]
+    label, dots = page.locator("svg.strips").first.locator("text.name").last, page.locator("svg.strips circle")
+    assert label.bounding_box()["width"] < dots.first.bounding_box()["x"] - label.bounding_box()["x"]
+    page.get_by_role("link", name="student003").first.click()
+    assert page.locator("section h2").all_inner_texts() == ["Counting words", "More"]
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_text_is_readable(page: Page, course: Course, tmp_path: Path, scheme: str) -> None:
     """Text stands out from its ground by at least 4.5 to 1, as WCAG AA asks, in light and in dark."""
