@@ -71,7 +71,7 @@ def grade_class(
         for lab in labs.values():
             book.add_module(lab, course[lab.module].due)
         for graded, entry in zip(_graded(course, entries, workers), entries, strict=True):
-            final = book.save(graded, entry.path, course)
+            final = book.save(labs[entry.module], graded, entry.path, course)
             grades.append(final)
             if progress:
                 progress(len(grades), len(entries), final)

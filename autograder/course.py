@@ -57,6 +57,11 @@ class Course(_Frozen):
     modules: tuple[Module, ...]
     root: Path = Path()
 
+    @property
+    def rubrics(self) -> tuple[Rubric, ...]:
+        """The names of the rubric's lines, in the order of tables."""
+        return tuple(name for name in RUBRICS if name in self.rubric)
+
     def __getitem__(self, module_id: str) -> Module:
         for module in self.modules:
             if module.id == module_id:

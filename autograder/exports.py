@@ -10,9 +10,9 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from autograder.errors import GraderError
-from autograder.models import RUBRICS, Grade, Record
+from autograder.models import Grade, Record, Rubric
 
-COLUMNS = ("student", "module", *RUBRICS, "pending", "total", "flags")
+_RUNS = ("=", "+", "-", "@")
 
 
 class Person(Record):
@@ -40,17 +40,19 @@ def read_roster(path: Path) -> dict[str, Person]:
     return people
 
 
-def grades_rows(grades: Iterable[Grade]) -> list[list[str]]:
+def grades_rows(grades: Iterable[Grade], rubrics: Sequence[Rubric]) -> list[list[str]]:
     """grades.csv: one line a submission."""
-    return [list(COLUMNS), *(_grades_row(grade) for grade in grades)]
+    head = ["student", "module", *rubrics, "pending", "total", "flags"]
+    return [head, *(_grades_row(grade, rubrics) for grade in grades)]
 
 
-def canvas_rows(grades: Sequence[Grade], people: dict[str, Person], possible: float) -> list[list[str]]:
+def canvas_rows(grades: Sequence[Grade], people: dict[str, Person]) -> list[list[str]]:
     """Canvas' gradebook import: a column a module, the points possible in the second line."""
     modules = _modules(grades)
+    possible = {module: max(grade.possible for grade in grades if grade.module == module) for module in modules}
     return [
         ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", *modules],
-        ["Points Possible", "", "", "", "", *(f"{possible:g}" for _ in modules)],
+        ["Points Possible", "", "", "", "", *(f"{possible[module]:g}" for module in modules)],
         *(
             [person.name or person.student, "", person.id, person.student, person.section, *totals]
             for person, totals in _totals(grades, people)
@@ -76,14 +78,18 @@ def write_csv(path: Path, rows: Iterable[Sequence[str]], *, quoted: bool = True)
 def safe_cell(text: str) -> str:
     """`text` on one line; what a spreadsheet would run as a formula gets an apostrophe in front.
 
-    Full-width signs and invisible characters in front of a sign count too: spreadsheets read through them.
+    Full-width signs and invisible characters in front of a sign count too: spreadsheets read through them. So do the
+    parts behind semicolons, where a spreadsheet of another country begins a new cell.
 
-    >>> [safe_cell(text) for text in ("An Vo", "=1+1", "  @SUM(A1)")]
-    ['An Vo', "'=1+1", "'@SUM(A1)"]
+    >>> [safe_cell(text) for text in ("An Vo", "=1+1", "  @SUM(A1)", "a; =1+1")]
+    ['An Vo', "'=1+1", "'@SUM(A1)", "a;' =1+1"]
     """
-    line = " ".join(text.split())
-    seen = "".join(sign for sign in line if unicodedata.category(sign) not in ("Cc", "Cf")).lstrip()
-    return f"'{line}" if unicodedata.normalize("NFKC", seen[:1]) in ("=", "+", "-", "@") else line
+    return ";".join(_inert(part) for part in " ".join(text.split()).split(";"))
+
+
+def _inert(part: str) -> str:
+    seen = "".join(sign for sign in part if unicodedata.category(sign) not in ("Cc", "Cf")).lstrip()
+    return f"'{part}" if unicodedata.normalize("NFKC", seen[:1]) in _RUNS else part
 
 
 def _person(row: dict[str, str], place: str) -> Person:
@@ -93,8 +99,8 @@ def _person(row: dict[str, str], place: str) -> Person:
         raise GraderError(f"{place}: want student,name,id,email,section; got {row}") from error
 
 
-def _grades_row(grade: Grade) -> list[str]:
-    points = [*(getattr(grade, rubric) for rubric in RUBRICS), grade.pending, grade.total]
+def _grades_row(grade: Grade, rubrics: Sequence[Rubric]) -> list[str]:
+    points = [*(getattr(grade, rubric) for rubric in rubrics), grade.pending, grade.total]
     return [grade.student, grade.module, *(f"{value:g}" for value in points), " | ".join(grade.remarks)]
 
 

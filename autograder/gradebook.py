@@ -86,7 +86,7 @@ class ClassBook:
         """Enter when `module` is due; an extension that nbgrader granted to a student counts from there."""
         self._book.update_or_create_assignment(module, duedate=due)
 
-    def save(self, graded: Graded, handed_in: Path | None, course: Course) -> Grade:
+    def save(self, lab: Lab, graded: Graded, handed_in: Path | None, course: Course) -> Grade:
         """Write one submission: notebooks, scores, and marks given by a person; returns the final grade."""
         student, module = graded.grade.student, graded.grade.module
         self._write_notebooks(graded, handed_in)
@@ -97,11 +97,11 @@ class ClassBook:
         if handed_in and (stamp := handed_in.with_name("timestamp.txt")).is_file() and not _stamped(stamp):
             unread = "timestamp.txt holds no moment in time: the notebook's own file time counts"
             grade = grade.model_copy(update={"flags": (*grade.flags, unread)})
-        return self.settle(grade, course)
+        return self.settle(lab, grade, course)
 
-    def settle(self, grade: Grade, course: Course) -> Grade:
+    def settle(self, lab: Lab, grade: Grade, course: Course) -> Grade:
         """`grade` with the marks, comments and lateness that the book knows now, entered there and compared."""
-        student, module = grade.student, grade.module
+        student, module = grade.student, lab.module
         try:
             submission = self._book.find_submission(module, student)
         except MissingEntry:
@@ -109,7 +109,7 @@ class ClassBook:
         checks = [self._entered(unmarked(check), module, student) for check in grade.checks]
         policy = course.late_policy(module)
         days = started_days(submission.total_seconds_late, policy)
-        penalty = late_penalty(days, policy, sum(course.rubric.values()))
+        penalty = late_penalty(days, policy, grade.possible)
         final = score_grade(student, module, checks, course.rubric, late_days=days, penalty=penalty)
         self._book.find_submission_notebook(module, module, student).late_submission_penalty = final.late_penalty
         self._book.db.commit()

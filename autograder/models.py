@@ -123,6 +123,10 @@ class Grade(Record):
         return max(0.0, self.theory + self.code + self.results + self.report - self.late_penalty)
 
     @property
+    def possible(self) -> float:
+        return sum(check.possible for check in self.checks)
+
+    @property
     def remarks(self) -> tuple[str, ...]:
         """The flags, and what being late cost."""
         if not self.late_days:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from autograder.analysis import CheckStatistics, Spread, check_statistics, spread
 from autograder.course import Course, Module
 from autograder.feedback import heading, title
-from autograder.models import RUBRICS, Grade, Lab
+from autograder.models import Grade, Lab, Rubric
 
 BINS = 20
 
@@ -41,6 +41,7 @@ class Overview:
     module: Module
     grades: tuple[Grade, ...]
     words: str
+    possible: float
     totals: Spread
     bins: tuple[tuple[Grade, ...], ...]
     rubrics: tuple[Strip, ...]
@@ -53,7 +54,7 @@ class Overview:
 
 def overview(course: Course, lab: Lab, grades: Sequence[Grade]) -> Overview:
     """The view of one module's `grades`, at least one."""
-    maximum = sum(course.rubric.values())
+    maximum = max(grade.possible for grade in grades) or 1  # a module without points is drawn, too
     order = {cell.id: index for index, cell in enumerate(lab.cells)}
     found = sorted(check_statistics(grades), key=lambda check: order.get(check.cell, len(order)))
     seconds = spread([grade.seconds for grade in grades])
@@ -61,9 +62,10 @@ def overview(course: Course, lab: Lab, grades: Sequence[Grade]) -> Overview:
         module=course[lab.module],
         grades=tuple(grades),
         words=in_words(grades, maximum),
+        possible=maximum,
         totals=spread([grade.total for grade in grades]),
         bins=_bins(grades, maximum),
-        rubrics=tuple(_rubric(grades, rubric, course.rubric[rubric]) for rubric in RUBRICS),
+        rubrics=tuple(_rubric(grades, rubric) for rubric in course.rubrics),
         time=_strip("time", "time", seconds, seconds.values[-1], " s"),
         longest_s=seconds.values[-1],
         slowest=_slowest(grades),
@@ -72,10 +74,9 @@ def overview(course: Course, lab: Lab, grades: Sequence[Grade]) -> Overview:
     )
 
 
-def totals_strip(course: Course, view: Overview) -> Strip:
+def totals_strip(view: Overview) -> Strip:
     """A module's totals as one row, to lay beside the other modules'."""
-    maximum = sum(course.rubric.values())
-    return _strip(view.module.id, "total", view.totals, maximum, f" of {maximum:g}")
+    return _strip(view.module.id, "total", view.totals, view.possible, f" of {view.possible:g}")
 
 
 def in_words(grades: Sequence[Grade], maximum: float) -> str:
@@ -113,7 +114,8 @@ def _bins(grades: Sequence[Grade], maximum: float) -> tuple[tuple[Grade, ...], .
     return tuple(map(tuple, bins))
 
 
-def _rubric(grades: Sequence[Grade], rubric: str, maximum: float) -> Strip:
+def _rubric(grades: Sequence[Grade], rubric: Rubric) -> Strip:
+    maximum = max(sum(check.possible for check in grade.checks if check.rubric == rubric) for grade in grades)
     return _strip(rubric, rubric, spread([getattr(grade, rubric) for grade in grades]), maximum, f" of {maximum:g}")
 
 

@@ -20,7 +20,7 @@ from autograder.errors import GraderError
 from autograder.exports import canvas_rows, grades_rows, moodle_rows, read_roster, write_csv
 from autograder.feedback import next_step, steps
 from autograder.gradebook import ClassBook
-from autograder.models import RUBRICS, Grade, Lab, Outcome
+from autograder.models import Grade, Lab, Outcome
 from autograder.overview import overview, totals_strip
 
 
@@ -28,7 +28,7 @@ def write_report(course: Course, grades: Sequence[Grade], folder: Path) -> None:
     """Write `grades` under `folder`; the pages are self-contained, run no script and load nothing from elsewhere."""
     folder.mkdir(parents=True, exist_ok=True)
     _write_tables(course, grades, folder)
-    labs = {module: load_lab(course, module) for module in dict.fromkeys(grade.module for grade in grades)}
+    labs = _labs(course, grades)
     templates = Environment(
         loader=PackageLoader("autograder", "pages"),
         autoescape=True,
@@ -38,14 +38,13 @@ def write_report(course: Course, grades: Sequence[Grade], folder: Path) -> None:
     )
     templates.globals.update(
         course=course,
-        rubrics=RUBRICS,
+        rubrics=course.rubrics,
         outcomes=list(Outcome),
-        total=sum(course.rubric.values()),
         min_students=MIN_STUDENTS,
         feedback_link=_link,
     )
     views = [overview(course, lab, [grade for grade in grades if grade.module == lab.module]) for lab in labs.values()]
-    strips = [totals_strip(course, view) for view in views]
+    strips = [totals_strip(view) for view in views]
     _write(folder / "index.html", templates.get_template("class.html").render(views=views, strips=strips))
     page = templates.get_template("feedback.html")
     for student, theirs in groupby(sorted(grades, key=lambda grade: grade.student), lambda grade: grade.student):
@@ -59,9 +58,10 @@ def rewrite_report(course: Course, folder: Path) -> list[Grade]:
     if (folder / "gradebook.db").is_file():
         book = ClassBook(folder)
         try:
-            for module in dict.fromkeys(grade.module for grade in grades):
+            labs = _labs(course, grades)
+            for module in labs:
                 book.set_due(module, course[module].due)
-            grades = [book.settle(grade, course) for grade in grades]
+            grades = [book.settle(labs[grade.module], grade, course) for grade in grades]
         finally:
             book.close()
     write_report(course, grades, folder)
@@ -82,25 +82,29 @@ def read_grades(folder: Path) -> list[Grade]:
         raise GraderError(f"{path} is not what `autograder grade` writes ({error}); grade the class again") from error
 
 
+def _labs(course: Course, grades: Sequence[Grade]) -> dict[str, Lab]:
+    return {module: load_lab(course, module) for module in dict.fromkeys(grade.module for grade in grades)}
+
+
 def _write_tables(course: Course, grades: Sequence[Grade], folder: Path) -> None:
     everything = [{**grade.model_dump(mode="json"), "total": grade.total} for grade in grades]
     _write(folder / "grades.json", json.dumps(everything, indent=1, ensure_ascii=False) + "\n")
     roster = folder / "roster.csv"
     people = read_roster(roster) if roster.is_file() else {}
-    write_csv(folder / "grades.csv", grades_rows(grades), quoted=False)
-    write_csv(folder / "canvas.csv", canvas_rows(grades, people, sum(course.rubric.values())))
+    write_csv(folder / "grades.csv", grades_rows(grades, course.rubrics), quoted=False)
+    write_csv(folder / "canvas.csv", canvas_rows(grades, people))
     write_csv(folder / "moodle.csv", moodle_rows(grades, people))
 
 
 def _shown(course: Course, lab: Lab, grade: Grade, folder: Path) -> dict[str, Any]:
     """What the feedback template needs of one grade."""
-    found = steps(grade, lab, _run_notebook(folder, grade))
+    found = steps(grade, lab, _run_notebook(folder, lab, grade.student))
     sections = [(heading, list(checks)) for heading, checks in groupby(found, lambda step: step.heading)]
     return {"module": course[grade.module], "grade": grade, "next": next_step(grade, found), "sections": sections}
 
 
-def _run_notebook(folder: Path, grade: Grade) -> NotebookNode | None:
-    path = folder / "autograded" / _folder_name(grade.student) / grade.module / f"{grade.module}.ipynb"
+def _run_notebook(folder: Path, lab: Lab, student: str) -> NotebookNode | None:
+    path = folder / "autograded" / _folder_name(student) / lab.module / f"{lab.module}.ipynb"
     return nbformat.read(path, as_version=4) if path.is_file() else None
 
 

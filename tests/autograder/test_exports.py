@@ -12,7 +12,7 @@ from autograder.build import load_lab
 from autograder.course import Course
 from autograder.errors import GraderError
 from autograder.exports import canvas_rows, moodle_rows, read_roster, safe_cell, write_csv
-from autograder.models import Grade
+from autograder.models import CheckResult, Grade, Outcome
 from autograder.report import write_report
 from tests.autograder.classes import a_class
 
@@ -36,6 +36,8 @@ HOSTILE = [
     "\x00=1+1",
     "\u00a0=1+1",
     "\u3000\uff1d1+1",
+    "an;=1+1",
+    "an; \u200b\uff1d1+1",
 ]
 
 
@@ -49,15 +51,16 @@ def rows(path: Path) -> list[list[str]]:
 def test_no_cell_is_a_formula(tmp_path: Path, name: str) -> None:
     """Whatever a name begins with, seen or unseen, the cell begins with an apostrophe; nothing breaks the line."""
     grades = [Grade(student=name, module="words", theory=2, flags=(name,)), Grade(student="an", module="words")]
-    write_csv(tmp_path / "canvas.csv", canvas_rows(grades, {}, 10))
+    write_csv(tmp_path / "canvas.csv", canvas_rows(grades, {}))
     write_csv(tmp_path / "moodle.csv", moodle_rows(grades, {}))
     for path, width in ((tmp_path / "canvas.csv", 6), (tmp_path / "moodle.csv", 4)):
         table = rows(path)
         assert all(len(row) == width for row in table)
         for cell in (cell for row in table for cell in row):
-            seen = "".join(sign for sign in cell if unicodedata.category(sign)[0] not in "CZ")
-            assert unicodedata.normalize("NFKC", seen)[:1] not in ("=", "+", "-", "@"), cell
-    assert any(row[0].startswith("'") for row in rows(tmp_path / "moodle.csv"))
+            for part in cell.split(";"):
+                seen = "".join(sign for sign in part if unicodedata.category(sign)[0] not in "CZ")
+                assert unicodedata.normalize("NFKC", seen)[:1] not in ("=", "+", "-", "@"), cell
+    assert any("'" in row[0] for row in rows(tmp_path / "moodle.csv"))
 
 
 @pytest.mark.parametrize("name", ["an", "Võ Thị An", "o'neil", "an@example.org", "a-b", "நந்தினி", "1-2=3", ""])
@@ -70,15 +73,16 @@ def test_canvas_reads_a_column_a_module(tmp_path: Path) -> None:
     """Canvas' five columns, then the modules, the points possible in the second line; what is missing is empty."""
     roster = tmp_path / "roster.csv"
     roster.write_text('student,name,id,section\nan,"Võ, An",S1,A\nzoe,Zoe,S9,B\n', "utf-8-sig")
+    check = CheckResult(cell="theory-a", rubric="theory", outcome=Outcome.PASSED, points=30, possible=30)
     grades = [
-        Grade(student="binh", module="one", theory=30, report=4.5),
+        Grade(student="binh", module="one", theory=30, report=4.5, checks=(check,)),
         Grade(student="an", module="one", theory=10),
         Grade(student="an", module="two", code=7),
     ]
-    write_csv(tmp_path / "canvas.csv", canvas_rows(grades, read_roster(roster), 100))
+    write_csv(tmp_path / "canvas.csv", canvas_rows(grades, read_roster(roster)))
     assert rows(tmp_path / "canvas.csv") == [
         ["Student", "ID", "SIS User ID", "SIS Login ID", "Section", "one", "two"],
-        ["Points Possible", "", "", "", "", "100", "100"],
+        ["Points Possible", "", "", "", "", "30", "0"],
         ["Võ, An", "", "S1", "an", "A", "10", "7"],
         ["binh", "", "", "binh", "", "34.5", ""],
     ]
