@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import hashlib
+import os
 import re
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -16,7 +17,9 @@ from autograder.errors import GraderError
 from autograder.gradebook import ClassBook, Marks
 from autograder.grading import Graded, ModuleGrader
 from autograder.models import Grade
+from autograder.pool import OpenPool, run_all
 from autograder.report import write_report
+from autograder.walls.sandbox import Sandbox
 
 Progress = Callable[[int, int, Grade], None]
 
@@ -48,7 +51,8 @@ def find_submissions(course: Course, submissions: Path, module: str | None = Non
     if not wanted:
         known = ", ".join(m.id for m in course.modules)
         raise GraderError(f"no notebook of this course under {submissions}; looked for {known}")
-    return [Entry(_student(s.name), m, _path(s, m)) for m in wanted for s in students]
+    ids = _students([folder.name for folder in students])
+    return [Entry(ids[s.name], m, _path(s, m)) for m in wanted for s in students]
 
 
 def grade_class(
@@ -57,47 +61,57 @@ def grade_class(
     folder: Path,
     *,
     marks: Marks | None = None,
-    workers: int = 1,
+    pool: OpenPool | None = None,
+    walls: bool = True,
     progress: Progress | None = None,
 ) -> list[Grade]:
     """Grade `entries` into `folder`: gradebook, notebooks, tables and pages; returns the grades in the same order.
 
-    With `workers` > 1 that many processes run submissions; this one alone writes.
+    A `pool` (see `autograder.pool`) runs submissions in other processes; this one alone writes.
     """
     labs = {module: load_lab(course, module) for module in dict.fromkeys(entry.module for entry in entries)}
     book = ClassBook(folder, marks)
+    waiting: dict[int, Graded] = {}
     grades: list[Grade] = []
-    try:
-        for lab in labs.values():
-            book.add_module(lab, course[lab.module].due)
-        for graded, entry in zip(_graded(course, entries, workers), entries, strict=True):
-            final = book.save(labs[entry.module], graded, entry.path, course)
+
+    def take(index: int, graded: Graded) -> None:
+        """Keep the order of `entries` in everything that is written, whichever is ready first."""
+        waiting[index] = graded
+        while len(grades) in waiting:
+            entry = entries[len(grades)]
+            final = book.save(labs[entry.module], waiting.pop(len(grades)), entry.path, course)
             grades.append(final)
             if progress:
                 progress(len(grades), len(entries), final)
+
+    try:
+        for lab in labs.values():
+            book.add_module(lab, course[lab.module].due)
+        work = partial(grade_entry, course.root, walls)
+        if pool is None:
+            for index, entry in enumerate(entries):
+                take(index, work(entry))
+        else:
+            run_all(pool, work, entries, take)
     finally:
         book.close()
     write_report(course, grades, folder)
     return grades
 
 
-def _graded(course: Course, entries: list[Entry], workers: int) -> Iterator[Graded]:
-    workers = min(workers, len(entries))
-    if workers <= 1:
-        yield from (_grade(course, entry) for entry in entries)
-        return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(partial(_grade, course), entries)
-
-
-def _grade(course: Course, entry: Entry) -> Graded:
-    return _grader(course.root, entry.module).grade_file(entry.path, entry.student)
+def grade_entry(root: Path, walls: bool, entry: Entry) -> Graded:  # noqa: FBT001 - also called in other processes
+    """Grade one submission of the course at `root`; a process keeps its sandbox and what it parsed."""
+    return _grader(root, walls, entry.module).grade_file(entry.path, entry.student)
 
 
 @cache
-def _grader(root: Path, module: str) -> ModuleGrader:
-    """One a process: parsing a module and importing what its checks need takes seconds."""
-    return ModuleGrader(load_course(root), module)
+def _grader(root: Path, walls: bool, module: str) -> ModuleGrader:  # noqa: FBT001 - a cache's key
+    return ModuleGrader(load_course(root), module, sandbox=_sandbox(root, walls))
+
+
+@cache
+def _sandbox(root: Path, walls: bool) -> Sandbox:  # noqa: FBT001 - a cache's key
+    return Sandbox(load_course(root), walls=walls)
 
 
 def _path(student: Path, module: str) -> Path:
@@ -120,6 +134,17 @@ def _module_of(course: Course, path: Path) -> str:
     if len(course.modules) == 1:
         return course.modules[0].id
     raise GraderError(f"cannot tell which module {path.name} is; add --module {course.modules[0].id}")
+
+
+def _students(names: list[str]) -> dict[str, str]:
+    """A student id for each folder name; a name that has to be changed for it never takes another student's."""
+    taken = Counter(map(_student, names))
+    return {
+        name: _student(name)
+        if taken[_student(name)] == 1 or _student(name) == name
+        else f"{_student(name)}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
+        for name in names
+    }
 
 
 def _student(name: str) -> str:

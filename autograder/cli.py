@@ -11,6 +11,7 @@ from pathlib import Path
 from autograder.course import Course, load_course
 from autograder.errors import GraderError
 from autograder.models import RUBRICS, Grade
+from autograder.pool import OpenPool
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -49,13 +50,33 @@ def _grade(course: Course, arguments: argparse.Namespace) -> int:
 
     entries = find_submissions(course, arguments.submissions, arguments.module)
     marks = read_marks(arguments.marks) if arguments.marks else None
+    pool = _pool(course, arguments, len(entries))
     width = max(len(entry.student) for entry in entries)
     print(_table_head(width))
     grades = grade_class(
-        course, entries, arguments.out, marks=marks, workers=arguments.workers, progress=_printer(width)
+        course, entries, arguments.out, marks=marks, pool=pool, walls=arguments.walls, progress=_printer(width)
     )
     print(f"\n{arguments.out / 'index.html'}  {arguments.out / 'grades.csv'}  {arguments.out / 'gradebook.db'}")
     return 1 if any("grader error" in flag for grade in grades for flag in grade.flags) else 0
+
+
+def _pool(course: Course, arguments: argparse.Namespace, submissions: int) -> OpenPool | None:
+    from autograder.pool import dask_pool, local_pool
+
+    if arguments.scheduler:
+        return dask_pool(arguments.scheduler)
+    workers = min(arguments.workers or os.cpu_count() or 1, submissions)
+    return local_pool(workers, course.preload) if workers > 1 else None
+
+
+def _walls(course: Course, arguments: argparse.Namespace) -> int:  # noqa: ARG001 - every command takes both
+    from autograder.walls.sandbox import Sandbox
+
+    sandbox = Sandbox(course.model_copy(update={"preload": ()}))  # what it imports has no say in this
+    sandbox.start()
+    print(f"student code runs {sandbox.kind}")
+    sandbox.close()
+    return 0
 
 
 def _try(course: Course, arguments: argparse.Namespace) -> int:
@@ -129,7 +150,9 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--out", type=Path, required=True, help="where the grades go")
     grade.add_argument("--module", help="grade only this module")
     grade.add_argument("--marks", type=Path, help="a CSV of marks: student,module,cell,points")
-    grade.add_argument("--workers", type=int, default=1, help="how many submissions run at a time (default: 1)")
+    grade.add_argument("--workers", type=int, help="how many submissions run at a time (default: one a core)")
+    grade.add_argument("--scheduler", metavar="ADDRESS", help="grade on the workers of this Dask scheduler instead")
+    grade.add_argument("--no-sandbox", dest="walls", action="store_false", help="no walls: only for code you trust")
     grade.set_defaults(run=_grade)
 
     report = commands.add_parser("report", help="write a graded class's pages and tables again, with today's marks")
@@ -141,6 +164,9 @@ def _parser() -> argparse.ArgumentParser:
     trial.add_argument("source", type=Path, help="solutions/<module>.py")
     trial.add_argument("--submission", type=Path, help="a notebook, or a percent file of only the cells that differ")
     trial.set_defaults(run=_try)
+
+    walls = commands.add_parser("walls", help="say whether student code can be walled in here, and if not, why")
+    walls.set_defaults(run=_walls)
 
     release = commands.add_parser("release", help="write the folder that students get")
     release.add_argument("--out", type=Path, default=Path("out/release"))

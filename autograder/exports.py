@@ -82,14 +82,17 @@ def safe_cell(text: str) -> str:
     parts behind semicolons, where a spreadsheet of another country begins a new cell.
 
     >>> [safe_cell(text) for text in ("An Vo", "=1+1", "  @SUM(A1)", "a; =1+1")]
-    ['An Vo', "'=1+1", "'@SUM(A1)", "a;' =1+1"]
+    ['An Vo', "'=1+1", "'@SUM(A1)", "a; '=1+1"]
     """
     return ";".join(_inert(part) for part in " ".join(text.split()).split(";"))
 
 
 def _inert(part: str) -> str:
     seen = "".join(sign for sign in part if unicodedata.category(sign) not in ("Cc", "Cf")).lstrip()
-    return f"'{part}" if unicodedata.normalize("NFKC", seen[:1]) in _RUNS else part
+    if unicodedata.normalize("NFKC", seen[:1]) not in _RUNS:
+        return part
+    text = part.lstrip()
+    return f"{part.removesuffix(text)}'{text}"
 
 
 def _person(row: dict[str, str], place: str) -> Person:

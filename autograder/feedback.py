@@ -12,13 +12,13 @@ from nbformat import NotebookNode
 
 from autograder.analysis import worked_on
 from autograder.models import CheckResult, Grade, Lab, Outcome
+from autograder.readable import readable
 
 MAX_TEXT = 4_000
 MAX_PICTURES = 3
 MAX_PICTURE_BYTES = 400_000
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-_CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f]")
 _ROW = re.compile(r"^ {2}(input|expected|got|hint): +(.*)$")
 _FENCED = re.compile(r"```.*?```", re.DOTALL)
 _PERSON = (Outcome.PENDING, Outcome.MARKED)
@@ -167,8 +167,8 @@ def _answer(cell: NotebookNode) -> Answer:
     outputs = cell.get("outputs", [])
     return Answer(
         cell=cell.id,
-        text=_capped(str(cell.source)),
-        printed=_capped("".join(_printed(output) for output in outputs)),
+        text=_plain(str(cell.source)),
+        printed=_plain("".join(_printed(output) for output in outputs)),
         pictures=tuple(_pictures(outputs)),
     )
 
@@ -198,11 +198,6 @@ def _png(encoded: str) -> str:
     return base64.b64encode(data).decode() if fits else ""
 
 
-def _capped(text: str) -> str:
-    text = _plain(text)
-    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}\n… ({len(text):,} characters)"
-
-
 def _plain(text: str) -> str:
-    """Without terminal colours and control characters; carriage returns end lines."""
-    return _CONTROL.sub("", _ANSI.sub("", text).replace("\r\n", "\n").replace("\r", "\n")).rstrip()
+    """Fit to be read, without terminal colours; carriage returns end lines."""
+    return readable(_ANSI.sub("", text).replace("\r\n", "\n").replace("\r", "\n").rstrip(), MAX_TEXT)

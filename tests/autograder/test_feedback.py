@@ -79,7 +79,7 @@ def test_only_text_and_pictures_of_outputs_are_shown(lab: Lab, graded: Path, gra
             other.outputs = [new_output("stream", name="stdout", text="not of a task")]
     shown = next(answer for step in steps(grades["wrong"], lab, notebook) for answer in step.answers if answer.printed)
     assert shown.pictures == (PNG,)
-    assert shown.printed.startswith("red xxx")
+    assert shown.printed.startswith("red \ufffdxxx")
     assert len(shown.printed) < MAX_TEXT + 50
     everything = str([step.answers for step in steps(grades["wrong"], lab, notebook)])
     assert not [word for word in ("markup()", "script()", "drawn()", "not of a task") if word in everything]

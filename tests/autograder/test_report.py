@@ -63,11 +63,13 @@ def test_json_holds_every_check(graded: Path) -> None:
 
 def test_formulas_are_defused(course: Course, tmp_path: Path) -> None:
     """Text that a spreadsheet would run is text in grades.csv too."""
-    grade = graded_lab(load_lab(course, "words"), "=1+1", {}).model_copy(update={"flags": ("@SUM(1)", "b")})
+    flags = ("@SUM(1)", "cell a raised A;=cmd|' /C calc'!A0", "b; -1")
+    grade = graded_lab(load_lab(course, "words"), "=1+1", {}).model_copy(update={"flags": flags})
     write_report(course, [grade], tmp_path)
     with (tmp_path / "grades.csv").open(newline="", encoding="utf-8") as file:
         (row,) = csv.DictReader(file)
-    assert (row["student"], row["flags"]) == ("'=1+1", "'@SUM(1) | b")
+    assert row["student"] == "'=1+1"
+    assert row["flags"] == "'@SUM(1) | cell a raised A;'=cmd|' /C calc'!A0 | b; '-1"
 
 
 class _Links(HTMLParser):
