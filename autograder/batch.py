@@ -16,6 +16,7 @@ from autograder.course import Course, load_course
 from autograder.errors import GraderError
 from autograder.gradebook import ClassBook, Marks
 from autograder.grading import Graded, ModuleGrader
+from autograder.journal import Journal
 from autograder.models import Grade
 from autograder.pool import OpenPool, run_all
 from autograder.report import write_report
@@ -63,20 +64,28 @@ def grade_class(
     marks: Marks | None = None,
     pool: OpenPool | None = None,
     walls: bool = True,
+    again: bool = False,
     progress: Progress | None = None,
 ) -> list[Grade]:
     """Grade `entries` into `folder`: gradebook, notebooks, tables and pages; returns the grades in the same order.
 
-    A `pool` (see `autograder.pool`) runs submissions in other processes; this one alone writes.
+    A `pool` (see `autograder.pool`) runs submissions in other processes; this one alone writes. What an earlier run
+    into the same folder graded, with nothing changed since, is taken from there unless `again`.
     """
     labs = {module: load_lab(course, module) for module in dict.fromkeys(entry.module for entry in entries)}
-    book = ClassBook(folder, marks)
-    waiting: dict[int, Graded] = {}
+    book, journal = ClassBook(folder, marks), Journal(course, folder)
+    keys = [journal.key(entry.module, entry.path) for entry in entries]
+    waiting = {} if again else _kept(journal, keys, entries)
+    left = [index for index in range(len(entries)) if index not in waiting]
     grades: list[Grade] = []
 
-    def take(index: int, graded: Graded) -> None:
+    def take(position: int, graded: Graded) -> None:
+        journal.keep(keys[left[position]], graded)
+        waiting[left[position]] = graded
+        save()
+
+    def save() -> None:
         """Keep the order of `entries` in everything that is written, whichever is ready first."""
-        waiting[index] = graded
         while len(grades) in waiting:
             entry = entries[len(grades)]
             final = book.save(labs[entry.module], waiting.pop(len(grades)), entry.path, course)
@@ -87,16 +96,22 @@ def grade_class(
     try:
         for lab in labs.values():
             book.add_module(lab, course[lab.module].due)
+        save()
         work = partial(grade_entry, course.root, walls)
         if pool is None:
-            for index, entry in enumerate(entries):
-                take(index, work(entry))
+            for position, index in enumerate(left):
+                take(position, work(entries[index]))
         else:
-            run_all(pool, work, entries, take)
+            run_all(pool, work, [entries[index] for index in left], take)
     finally:
         book.close()
     write_report(course, grades, folder)
     return grades
+
+
+def _kept(journal: Journal, keys: list[str], entries: list[Entry]) -> dict[int, Graded]:
+    found = [journal.find(key, entry.student, entry.module) for key, entry in zip(keys, entries, strict=True)]
+    return {index: graded for index, graded in enumerate(found) if graded is not None}
 
 
 def grade_entry(root: Path, walls: bool, entry: Entry) -> Graded:  # noqa: FBT001 - also called in other processes

@@ -54,7 +54,14 @@ def _grade(course: Course, arguments: argparse.Namespace) -> int:
     width = max(len(entry.student) for entry in entries)
     print(_table_head(width))
     grades = grade_class(
-        course, entries, arguments.out, marks=marks, pool=pool, walls=arguments.walls, progress=_printer(width)
+        course,
+        entries,
+        arguments.out,
+        marks=marks,
+        pool=pool,
+        walls=arguments.walls,
+        again=arguments.again,
+        progress=_printer(width),
     )
     print(f"\n{arguments.out / 'index.html'}  {arguments.out / 'grades.csv'}  {arguments.out / 'gradebook.db'}")
     return 1 if any("grader error" in flag for grade in grades for flag in grade.flags) else 0
@@ -152,6 +159,7 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--marks", type=Path, help="a CSV of marks: student,module,cell,points")
     grade.add_argument("--workers", type=int, help="how many submissions run at a time (default: one a core)")
     grade.add_argument("--scheduler", metavar="ADDRESS", help="grade on the workers of this Dask scheduler instead")
+    grade.add_argument("--again", action="store_true", help="grade what an earlier run into this folder graded, too")
     grade.add_argument("--no-sandbox", dest="walls", action="store_false", help="no walls: only for code you trust")
     grade.set_defaults(run=_grade)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 import signal
 import time
 from pathlib import Path
@@ -17,6 +18,8 @@ from nbclient.util import ensure_async
 
 from autograder.errors import KernelDied
 from autograder.lab import Failure
+
+_TEXT_LITERAL = re.compile(r"""'(?:[^'\\]++|\\.)*+'|"(?:[^"\\]++|\\.)*+\"""")
 
 
 def new_kernel(folder: Path) -> AsyncKernelManager:
@@ -55,8 +58,12 @@ class KernelLink:
         if result.get("status") != "ok":
             return json.dumps({"error": {"type": str(result.get("ename")), "message": str(result.get("evalue"))}})
         try:
-            return str(ast.literal_eval(result["data"]["text/plain"]))
-        except (ValueError, SyntaxError, KeyError, MemoryError, RecursionError) as error:
+            text = result["data"]["text/plain"]
+            # Of one literal the parser makes one node; of a forged list of numbers, gigabytes.
+            if not _TEXT_LITERAL.fullmatch(text):
+                raise Failure("the notebook's answer cannot be read: it is not one text")
+            return str(ast.literal_eval(text))
+        except (ValueError, SyntaxError, KeyError, TypeError, MemoryError, RecursionError) as error:
             raise Failure(f"the notebook's answer cannot be read: {type(error).__name__}") from error
 
     async def _reply(self, request: str, deadline: float) -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
 import papermill
@@ -33,6 +34,7 @@ from autograder.walls.sandbox import Sandbox
 ENGINE = "autograder"
 _AFTER_INTERRUPT_S = 3
 _TICK_S = 0.02
+_MESSAGE_SIZE = 1_000  # what an empty output counts as: reading and keeping it costs the grader time, too
 logging.getLogger("papermill").setLevel(logging.ERROR)
 
 
@@ -83,7 +85,8 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill ships
     """papermill's client, except that an error does not end the notebook, checks are judged here, and limits hold."""
 
     def __init__(self, nb_man: Any, session: Session, **kwargs: Any) -> None:
-        super().__init__(nb_man, shutdown_kernel="immediate", coalesce_streams=True, **kwargs)
+        # Of very many outputs some are lost, the last word of a cell perhaps among them; its answer has come by then.
+        super().__init__(nb_man, shutdown_kernel="immediate", raise_on_iopub_timeout=False, **kwargs)
         self.session = session
         self._overtime = False
         self._printed = 0
@@ -134,6 +137,8 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill ships
         except Exception as error:
             # nbclient trusts what a kernel sends; whatever else it stumbles over was sent to make it stumble.
             raise KernelDied(f"it broke the messaging protocol: {type(error).__name__}: {error}") from error
+        finally:
+            cell.outputs = _joined(cell.outputs)
 
     @contextlib.contextmanager
     def _whole_time(self) -> Iterator[None]:
@@ -165,7 +170,7 @@ class _Client(PapermillNotebookClient):  # type: ignore[misc]  # papermill ships
 
     def _too_much(self, msg: dict[str, Any], cell: NotebookNode) -> bool:
         limit = self.session.limits.output_mb * 1_000_000
-        before, self._printed = self._printed, self._printed + _size(msg["content"])
+        before, self._printed = self._printed, self._printed + _size(msg["content"]) + _MESSAGE_SIZE
         if self._printed <= limit:
             return False
         if before <= limit:
@@ -196,6 +201,15 @@ class _Engine(NBClientEngine):  # type: ignore[misc]
 
 
 papermill_engines.register(ENGINE, _Engine)
+
+
+def _joined(outputs: list[NotebookNode]) -> list[NotebookNode]:
+    """`outputs` with neighbouring prints as one; nbclient's own way takes hours for a line of a million characters."""
+    joined: list[NotebookNode] = []
+    for name, group in groupby(outputs, key=lambda output: output.output_type == "stream" and output.name):
+        texts = list(group)
+        joined += [new_output("stream", name=name, text="".join(o.text for o in texts))] if name else texts
+    return joined
 
 
 def _size(content: Any) -> int:

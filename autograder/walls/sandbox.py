@@ -56,7 +56,7 @@ class Sandbox:
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         with theirs, self._said.open("wb") as said:
             self._process = subprocess.Popen(
-                command, stdin=theirs, stdout=said, stderr=said, cwd=place, env=self._environment(place)
+                command, stdin=theirs.fileno(), stdout=said, stderr=said, cwd=place, env=self._environment(place)
             )
         self.close = weakref.finalize(self, _end, self._process, self._line, self._scratch)  # type: ignore[method-assign]
         self.nested = self._ready() and self.walls

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from autograder.batch import find_submissions, grade_class
 from autograder.course import Course, load_course
 from autograder.grading import ModuleGrader
 from autograder.models import RUBRICS, Outcome
@@ -16,6 +18,24 @@ from tests.autograder.hostile import WORTH, Case, read_corpus
 from tests.require import executable
 
 CORPUS = read_corpus()
+CLASS = {  # folder name → case; folders are graded in the order of their names, honest students before and after
+    "0 first": "",
+    "+an": "scripts-formula_in_exceptions",
+    "=an": "scripts-script_in_exceptions",
+    '@SUM(1);=cmd|"calc"!A0': "scripts-script_in_outputs",
+    "an": "",
+    "b1": "scripts-half_a_character_in_outputs",
+    "b2": "structure-cells_without_parts",
+    "b3": "paths-notebook_is_a_pipe",
+    "b4": "paths-notebook_folder_is_a_link",
+    "c1": "background-message_to_the_next",
+    "c2": "background-message_from_the_last",
+    "d1": "exits-kill_everybody",
+    "d2": "forged-malformed_frames",
+    "d3": "bombs-fork_bomb",
+    "d4": "scripts-half_a_character_in_exceptions",
+    "zoe": "",
+}
 LIMITS = """{ cell_s = 2, call_s = 2, examine_s = 3, total_s = 20, memory_mb = 1000, processes = 64, disk_mb = 8,
 output_mb = 2 }"""
 
@@ -68,3 +88,29 @@ def test_nothing_is_gained_and_nothing_honest_is_lost(
     assert grade.seconds < 30
     assert any(case.flagged in flag for flag in (*grade.flags, "")), grade.flags
     assert not [reason for reason in reasons if reason[1] == Outcome.ERRORED], grade.flags
+
+
+def test_neighbours_in_a_class_are_graded_as_if_it_were_not_there(
+    strict_course: Course, handed_in: Callable[..., str], tmp_path: Path
+) -> None:
+    """The batch finishes, honest students have full marks, and nothing that it wrote runs in a table or a browser."""
+    cases = {f"{case.family}-{case.name}": case for case in CORPUS}
+    for folder, name in CLASS.items():
+        path = tmp_path / "students" / folder / "words" / "words.ipynb"
+        if name:
+            cases[name].mount(strict_course, path)
+        else:
+            path.parent.mkdir(parents=True)
+            path.write_text(handed_in(), "utf-8")
+    entries = find_submissions(strict_course, tmp_path / "students")
+    grades = grade_class(strict_course, entries, tmp_path / "out")
+    assert len({grade.student for grade in grades}) == len(CLASS)
+    for entry, grade in zip(entries, grades, strict=True):
+        case = cases.get(CLASS[entry.path.parent.parent.name])
+        assert grade.total == (sum(case.earned().values()) if case else 9), (entry.path, grade.flags)
+    with (tmp_path / "out" / "grades.csv").open(newline="", encoding="utf-8") as file:
+        texts = [text for row in csv.reader(file) for text in row]
+    assert not [text for text in texts if re.search(r"(^|[;\t\n])\s*[=+@-]", text)]
+    pages = [page.read_text("utf-8") for page in (tmp_path / "out").rglob("*.html")]
+    assert len(pages) == len(CLASS) + 1
+    assert not [page for page in pages if re.search(r"<script|<img|<svg|href=.javascript", page)]

@@ -25,7 +25,6 @@ while True:
         pass
 
 # %% memory_bomb
-# costs: results-file
 # strikes: code-guard
 kept = []
 while True:
@@ -46,7 +45,6 @@ def first(words):
     return None
 
 # %% array_bomb
-# costs: results-file
 # strikes: code-guard
 import numpy as np
 
@@ -70,7 +68,6 @@ def first(words):
     return None
 
 # %% inode_bomb
-# costs: results-file
 # strikes: code-guard
 number = 0
 while True:
@@ -100,7 +97,6 @@ while True:
 
 # %% error_stream_flood
 # Past Python, straight to the descriptors that the grader gave this process.
-# costs: results-file
 # strikes: code-guard
 import os
 
@@ -116,6 +112,25 @@ from IPython.display import display
 for _ in range(300):
     display({"text/html": "<b>" * 1_000}, raw=True)
     print("y" * 10_000)
+
+def first(words):
+    return None
+
+# %% one_long_line
+# Small, but a pattern that looks for carriage returns walks it once from each of its characters.
+# strikes: code-guard
+print("x" * 1_500_000)
+
+def first(words):
+    return None
+
+# %% many_small_outputs
+# Each is a message to be read, checked and kept; the last of them may be lost.
+# strikes: code-guard
+from IPython.display import display
+
+for _ in range(5_000):
+    display({"text/plain": ""}, raw=True)
 
 def first(words):
     return None

@@ -106,6 +106,7 @@ def first(words):
     os.kill(os.getpid(), signal.SIGKILL)
 
 # %% kill_the_parent
+# costs: results-file
 # strikes: code-guard
 import os, signal
 

@@ -111,6 +111,16 @@ shell.user_expressions = lambda wanted: {
     name: {"status": "ok", "data": {"text/plain": next(literals)}, "metadata": {}} for name in wanted
 }
 
+# %% literal_of_many_numbers
+# What a parser makes of each number is a hundred times as large as its text.
+# costs: results-file
+# strikes: code-guard
+shell = get_ipython()
+numbers = "['a'," + "1," * 10_000_000 + "]"
+shell.user_expressions = lambda wanted: {
+    name: {"status": "ok", "data": {"text/plain": numbers}, "metadata": {}} for name in wanted
+}
+
 # %% wrong_signature
 # A message that nobody can have signed raises in whoever receives it.
 # costs: results-file
