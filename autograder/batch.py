@@ -88,14 +88,14 @@ def grade_class(
         """Keep the order of `entries` in everything that is written, whichever is ready first."""
         while len(grades) in waiting:
             entry = entries[len(grades)]
-            final = book.save(labs[entry.module], waiting.pop(len(grades)), entry.path, course.rubric)
+            final = book.save(labs[entry.module], waiting.pop(len(grades)), entry.path, course)
             grades.append(final)
             if progress:
                 progress(len(grades), len(entries), final)
 
     try:
         for lab in labs.values():
-            book.add_module(lab)
+            book.add_module(lab, course[lab.module].due)
         save()
         work = partial(grade_entry, course.root, walls)
         if pool is None:

@@ -105,6 +105,20 @@ def _try(course: Course, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _report(course: Course, arguments: argparse.Namespace) -> int:
+    from autograder.exports import read_roster
+    from autograder.report import read_grades, rewrite_report
+
+    read_grades(arguments.folder)  # what cannot be read is said before anything is written
+    if arguments.roster:
+        read_roster(arguments.roster)
+        (arguments.folder / "roster.csv").write_bytes(arguments.roster.read_bytes())
+    grades = rewrite_report(course, arguments.folder)
+    waiting = sum(bool(grade.pending) for grade in grades)
+    print(f"{arguments.folder / 'index.html'}: {len(grades)} graded, {waiting} with marks still to give")
+    return 0
+
+
 def _release(course: Course, arguments: argparse.Namespace) -> int:
     from autograder.release import write_release
 
@@ -150,6 +164,11 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--again", action="store_true", help="grade what an earlier run into this folder graded, too")
     grade.add_argument("--no-sandbox", dest="walls", action="store_false", help="no walls: only for code you trust")
     grade.set_defaults(run=_grade)
+
+    report = commands.add_parser("report", help="write a graded class's pages and tables again, with today's marks")
+    report.add_argument("folder", type=Path, metavar="DIR", help="what `grade --out DIR` wrote")
+    report.add_argument("--roster", type=Path, help="a CSV: student,name,id,email,section; kept as DIR/roster.csv")
+    report.set_defaults(run=_report)
 
     trial = commands.add_parser("try", help="grade one file and print every check's reason")
     trial.add_argument("source", type=Path, help="solutions/<module>.py")

@@ -10,9 +10,10 @@ import tomllib
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from autograder.errors import GraderError
+from autograder.late import LatePolicy
 from autograder.models import RUBRICS, Rubric
 
 SECRET_VARIABLE = "AUTOGRADER_SECRET"  # noqa: S105 - the name of a variable
@@ -40,12 +41,17 @@ class Limits(_Frozen):
 
 
 class Module(_Frozen):
-    """One module; `parameters` are injected when grading, in place of the notebook's own defaults."""
+    """One module; `parameters` are injected when grading, in place of the notebook's own defaults.
+
+    `due` carries its offset from UTC (2026-10-12T23:59:00Z); `late` stands in place of the course's.
+    """
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
     title: str
     parameters: dict[str, int | float | str | bool] = {}
     limits: Limits = Limits()
+    due: AwareDatetime | None = None
+    late: LatePolicy | None = None
 
 
 class Course(_Frozen):
@@ -57,8 +63,14 @@ class Course(_Frozen):
     preload: tuple[str, ...] = ()
     mounts: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
+    late: LatePolicy | None = None
     modules: tuple[Module, ...]
     root: Path = Path()
+
+    @property
+    def rubrics(self) -> tuple[Rubric, ...]:
+        """The names of the rubric's lines, in the order of tables."""
+        return tuple(name for name in RUBRICS if name in self.rubric)
 
     def __getitem__(self, module_id: str) -> Module:
         for module in self.modules:
@@ -66,6 +78,10 @@ class Course(_Frozen):
                 return module
         known = ", ".join(module.id for module in self.modules)
         raise GraderError(f"there is no module {module_id!r} in course.toml; it has {known}")
+
+    def late_policy(self, module: str) -> LatePolicy:
+        """The module's own late policy, else the course's, else one that costs nothing."""
+        return self[module].late or self.late or LatePolicy(per_day=0)
 
     def source(self, module: str) -> Path:
         return self.root / "solutions" / f"{module}.py"

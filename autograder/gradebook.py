@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import csv
 import datetime as dt
+import re
 from pathlib import Path
 
 import nbformat
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.preprocessors import (
     CheckCellMetadata,
     ClearOutput,
@@ -16,14 +17,17 @@ from nbgrader.preprocessors import (
     LockCells,
     SaveCells,
 )
+from nbgrader.utils import parse_utc
 
 from autograder.build import CODE_STUB, TEXT_STUB, instructor_notebook, nbgrader_config
-from autograder.check import result
+from autograder.course import Course
 from autograder.errors import GraderError
 from autograder.grading import Graded
+from autograder.late import late_penalty, started_days
 from autograder.merge import read_handed_in
-from autograder.models import CheckResult, Grade, Lab, Outcome, Rubric
+from autograder.models import CheckResult, Grade, Lab, Outcome
 from autograder.score import grade as score_grade
+from autograder.score import marked, unmarked
 
 _CONFIG = '''"""nbgrader's settings for this graded class: `cd` here and run `nbgrader formgrade` or `jupyter lab`."""
 
@@ -71,9 +75,9 @@ class ClassBook:
     def close(self) -> None:
         self._book.close()
 
-    def add_module(self, lab: Lab) -> None:
+    def add_module(self, lab: Lab, due: dt.datetime | None = None) -> None:
         """Enter the module's graded cells, and its source notebook for nbgrader's own commands."""
-        self._book.update_or_create_assignment(lab.module)
+        self.set_due(lab.module, due)
         source = self.folder / "source" / lab.module / f"{lab.module}.ipynb"
         source.parent.mkdir(parents=True, exist_ok=True)
         notebook = instructor_notebook(lab)
@@ -83,31 +87,55 @@ class ClassBook:
             notebook, resources = step(parent=None, config=nbgrader_config()).preprocess(notebook, resources)
         self._book.db.expire_all()
 
-    def save(self, lab: Lab, graded: Graded, handed_in: Path | None, maxima: dict[Rubric, float]) -> Grade:
+    def set_due(self, module: str, due: dt.datetime | None) -> None:
+        """Enter when `module` is due; an extension that nbgrader granted to a student counts from there."""
+        self._book.update_or_create_assignment(module, duedate=due)
+
+    def save(self, lab: Lab, graded: Graded, handed_in: Path | None, course: Course) -> Grade:
         """Write one submission: notebooks, scores, and marks given by a person; returns the final grade."""
         student, module = graded.grade.student, graded.grade.module
         self._write_notebooks(graded, handed_in)
         self._book.update_or_create_student(student)
         with self._book.db.no_autoflush:  # nbgrader builds the submission's rows before it adds the submission
             self._book.update_or_create_submission(module, student, timestamp=_handed_in_at(handed_in))
-        checks = [self._entered(lab, check, student) for check in graded.grade.checks]
-        self._book.db.commit()
-        final = score_grade(student, module, checks, maxima)
-        self._reconcile(final)
-        return final.model_copy(update={"flags": graded.grade.flags, "seconds": graded.grade.seconds})
+        grade = graded.grade
+        if handed_in and (stamp := handed_in.with_name("timestamp.txt")).is_file() and not _stamped(stamp):
+            unread = "timestamp.txt holds no moment in time: the notebook's own file time counts"
+            grade = grade.model_copy(update={"flags": (*grade.flags, unread)})
+        return self.settle(lab, grade, course)
 
-    def _entered(self, lab: Lab, check: CheckResult, student: str) -> CheckResult:
+    def settle(self, lab: Lab, grade: Grade, course: Course) -> Grade:
+        """`grade` with the marks, comments and lateness that the book knows now, entered there and compared."""
+        student, module = grade.student, lab.module
+        try:
+            submission = self._book.find_submission(module, student)
+        except MissingEntry:
+            raise GraderError(f"gradebook.db has no submission of {student}/{module}: grade the class again") from None
+        checks = [self._entered(unmarked(check), module, student) for check in grade.checks]
+        policy = course.late_policy(module)
+        days = started_days(submission.total_seconds_late, policy)
+        penalty = late_penalty(days, policy, grade.possible)
+        final = score_grade(student, module, checks, course.rubric, late_days=days, penalty=penalty)
+        self._book.find_submission_notebook(module, module, student).late_submission_penalty = final.late_penalty
+        self._book.db.commit()
+        self._reconcile(final)
+        kept = {"flags": grade.flags, "seconds": grade.seconds, "comments": self._comments(module, student)}
+        return final.model_copy(update=kept)
+
+    def _entered(self, check: CheckResult, module: str, student: str) -> CheckResult:
         """Enter one cell's points; a person's mark, given now or earlier, wins over the automatic score."""
-        entry = self._book.find_grade(check.cell, lab.module, lab.module, student)
-        mark = self._marks.get((student, lab.module, check.cell), entry.manual_score)
+        entry = self._book.find_grade(check.cell, module, module, student)
+        mark = self._marks.get((student, module, check.cell), entry.manual_score)
         if mark is not None and not 0 <= mark <= check.possible:
             raise GraderError(f"{student}: {mark:g} points for {check.cell}, which gives 0 to {check.possible:g}")
-        if mark is not None:
-            check = result(lab[check.cell], Outcome.MARKED, check.reason, points=mark)
         entry.manual_score = mark
         entry.auto_score = None if check.outcome is Outcome.PENDING else check.points
-        entry.needs_manual_grade = check.outcome in (Outcome.PENDING, Outcome.ERRORED)
-        return check
+        entry.needs_manual_grade = mark is None and check.outcome in (Outcome.PENDING, Outcome.ERRORED)
+        return check if mark is None else marked(check, mark)
+
+    def _comments(self, module: str, student: str) -> dict[str, str]:
+        notebook = self._book.find_submission_notebook(module, module, student)
+        return {row.name: row.manual_comment for row in notebook.comments if row.manual_comment}
 
     def _write_notebooks(self, graded: Graded, handed_in: Path | None) -> None:
         student, module = graded.grade.student, graded.grade.module
@@ -130,14 +158,31 @@ class ClassBook:
 
     def _reconcile(self, final: Grade) -> None:
         self._book.db.expire_all()
-        kept = self._book.find_submission(final.module, final.student).score
+        submission = self._book.find_submission(final.module, final.student)
+        kept = submission.score - submission.late_submission_penalty
         if abs(kept - final.total) > 1e-9:
             raise GraderError(
-                f"gradebook.db says {kept:g} for {final.student}/{final.module}, the checks sum to {final.total:g}"
+                f"gradebook.db says {kept:g} for {final.student}/{final.module}, the checks and marks give "
+                f"{final.total:g}. Extra credit does not count here: put it into the mark, in formgrader"
             )
 
 
 def _handed_in_at(path: Path | None) -> dt.datetime | None:
+    """When the notebook at `path` came in, in UTC: the timestamp.txt beside it, else the file's own time."""
     if path is None or not path.is_file():
         return None
+    stamp = path.with_name("timestamp.txt")
+    if stamp.is_file() and (stamped := _stamped(stamp)):
+        return stamped
     return dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC).replace(tzinfo=None)
+
+
+def _stamped(stamp: Path) -> dt.datetime | None:
+    """The moment in nbgrader's timestamp.txt, in UTC; None when it holds none, since students hand in anything."""
+    try:
+        with stamp.open(encoding="utf-8") as file:
+            # nbgrader takes an offset that stands apart, "23:59:00 +0200", for 200 seconds.
+            moment = re.sub(r" (?=[+-]\d\d:?\d\d$)", "", file.read(100).strip())
+            return parse_utc(moment)  # type: ignore[no-any-return]
+    except (OSError, ValueError, OverflowError):
+        return None

@@ -83,7 +83,10 @@ class Record(BaseModel):
 
 
 class CheckResult(Record):
-    """What one graded cell earned, and the reason a learner is shown."""
+    """What one graded cell earned, and the reason a learner is shown.
+
+    When a person's mark counts (`marked`), `verdict` keeps the outcome that it replaced.
+    """
 
     cell: str
     rubric: Rubric
@@ -92,10 +95,14 @@ class CheckResult(Record):
     possible: float
     reason: str = ""
     seconds: float = 0.0
+    verdict: Outcome | None = None
 
 
 class Grade(Record):
-    """One submission's points by rubric line; `pending` points wait for a person's mark and are not in `total`."""
+    """One submission's points by rubric line; `pending` points wait for a person's mark and are not in `total`.
+
+    `late_penalty` is taken from the total alone; `comments` are a person's words on a cell, by its id.
+    """
 
     student: str
     module: str
@@ -107,7 +114,22 @@ class Grade(Record):
     flags: tuple[str, ...] = ()
     checks: tuple[CheckResult, ...] = ()
     seconds: float = 0.0
+    late_days: int = 0
+    late_penalty: float = 0
+    comments: dict[str, str] = {}
 
     @property
     def total(self) -> float:
-        return self.theory + self.code + self.results + self.report
+        return max(0.0, self.theory + self.code + self.results + self.report - self.late_penalty)
+
+    @property
+    def possible(self) -> float:
+        return sum(check.possible for check in self.checks)
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The flags, and what being late cost."""
+        if not self.late_days:
+            return self.flags
+        days = "1 started day" if self.late_days == 1 else f"{self.late_days} started days"
+        return (*self.flags, f"{days} late: {self.late_penalty:g} points off")

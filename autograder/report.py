@@ -1,57 +1,124 @@
-"""What a graded class leaves for people: grades.csv, grades.json, a class page and a feedback page per student."""
+"""What a graded class leaves for people: tables, a class page, feedback for each student, imports for other systems."""
 
 from __future__ import annotations
 
-import csv
 import json
-import re
+from collections.abc import Sequence
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
+import nbformat
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from nbformat import NotebookNode
+from pydantic import ValidationError
 
+from autograder.analysis import MIN_STUDENTS
+from autograder.build import load_lab
 from autograder.course import Course
-from autograder.models import RUBRICS, Grade
+from autograder.errors import GraderError
+from autograder.exports import canvas_rows, grades_rows, moodle_rows, read_roster, write_csv
+from autograder.feedback import next_step, steps
+from autograder.gradebook import ClassBook
+from autograder.models import Grade, Lab, Outcome
+from autograder.overview import overview, totals_strip
 
-COLUMNS = ("student", "module", *RUBRICS, "pending", "total", "flags")
 
-
-def write_report(course: Course, grades: list[Grade], folder: Path) -> None:
-    """Write `grades` under `folder`; the pages are self-contained and load nothing from elsewhere."""
+def write_report(course: Course, grades: Sequence[Grade], folder: Path) -> None:
+    """Write `grades` under `folder`; the pages are self-contained, run no script and load nothing from elsewhere."""
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / "grades.csv").open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows(table_row(grade) for grade in grades)
+    _write_tables(course, grades, folder)
+    labs = _labs(course, grades)
+    templates = Environment(
+        loader=PackageLoader("autograder", "pages"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    templates.globals.update(
+        course=course,
+        rubrics=course.rubrics,
+        outcomes=list(Outcome),
+        min_students=MIN_STUDENTS,
+        feedback_link=_link,
+    )
+    views = [overview(course, lab, [grade for grade in grades if grade.module == lab.module]) for lab in labs.values()]
+    strips = [totals_strip(view) for view in views]
+    _write(folder / "index.html", templates.get_template("class.html").render(views=views, strips=strips))
+    page = templates.get_template("feedback.html")
+    for student, theirs in groupby(sorted(grades, key=lambda grade: grade.student), lambda grade: grade.student):
+        shown = [_shown(course, labs[grade.module], grade, folder) for grade in theirs]
+        _write(folder / "feedback" / _folder_name(student) / "index.html", page.render(student=student, shown=shown))
+
+
+def rewrite_report(course: Course, folder: Path) -> list[Grade]:
+    """Settle the grades in `folder` with what its gradebook and course.toml say now, and write the report again."""
+    grades = read_grades(folder)
+    if (folder / "gradebook.db").is_file():
+        book = ClassBook(folder)
+        try:
+            labs = _labs(course, grades)
+            for module in labs:
+                book.set_due(module, course[module].due)
+            grades = [book.settle(labs[grade.module], grade, course) for grade in grades]
+        finally:
+            book.close()
+    write_report(course, grades, folder)
+    return grades
+
+
+def read_grades(folder: Path) -> list[Grade]:
+    """The grades in `folder`/grades.json."""
+    path = folder / "grades.json"
+    try:
+        rows = json.loads(path.read_text("utf-8"))
+        return [Grade.model_validate({key: value for key, value in row.items() if key != "total"}) for row in rows]
+    except FileNotFoundError:
+        raise GraderError(
+            f"{path} does not exist; grade a class there first: autograder grade … --out {folder}"
+        ) from None
+    except (json.JSONDecodeError, AttributeError, ValidationError) as error:
+        raise GraderError(f"{path} is not what `autograder grade` writes ({error}); grade the class again") from error
+
+
+def _labs(course: Course, grades: Sequence[Grade]) -> dict[str, Lab]:
+    return {module: load_lab(course, module) for module in dict.fromkeys(grade.module for grade in grades)}
+
+
+def _write_tables(course: Course, grades: Sequence[Grade], folder: Path) -> None:
     everything = [{**grade.model_dump(mode="json"), "total": grade.total} for grade in grades]
-    (folder / "grades.json").write_text(json.dumps(everything, indent=1, ensure_ascii=False) + "\n", "utf-8")
-    pages = Environment(
-        loader=PackageLoader("autograder", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
-    )
-    maxima: dict[str, float] = {
-        **{rubric: course.rubric[rubric] for rubric in RUBRICS},
-        "total": sum(course.rubric.values()),
-    }
-    (folder / "index.html").write_text(
-        pages.get_template("class.html").render(course=course, grades=grades, maxima=maxima, rubrics=RUBRICS), "utf-8"
-    )
-    for student in sorted({grade.student for grade in grades}):
-        page = folder / "feedback" / student / "index.html"
-        page.parent.mkdir(parents=True, exist_ok=True)
-        theirs = [grade for grade in grades if grade.student == student]
-        page.write_text(
-            pages.get_template("feedback.html").render(
-                course=course, student=student, grades=theirs, maxima=maxima, rubrics=RUBRICS
-            ),
-            "utf-8",
-        )
+    _write(folder / "grades.json", json.dumps(everything, indent=1, ensure_ascii=False) + "\n")
+    roster = folder / "roster.csv"
+    people = read_roster(roster) if roster.is_file() else {}
+    write_csv(folder / "grades.csv", grades_rows(grades, course.rubrics), quoted=False)
+    write_csv(folder / "canvas.csv", canvas_rows(grades, people))
+    write_csv(folder / "moodle.csv", moodle_rows(grades, people))
 
 
-def table_row(grade: Grade) -> list[str]:
-    """One line of grades.csv; text that a spreadsheet would run as a formula is prefixed with an apostrophe."""
-    points = [*(getattr(grade, rubric) for rubric in RUBRICS), grade.pending, grade.total]
-    return [_plain(grade.student), grade.module, *(f"{value:g}" for value in points), _plain(" | ".join(grade.flags))]
+def _shown(course: Course, lab: Lab, grade: Grade, folder: Path) -> dict[str, Any]:
+    """What the feedback template needs of one grade."""
+    found = steps(grade, lab, _run_notebook(folder, lab, grade.student))
+    sections = [(heading, list(checks)) for heading, checks in groupby(found, lambda step: step.heading)]
+    return {"module": course[grade.module], "grade": grade, "next": next_step(grade, found), "sections": sections}
 
 
-def _plain(text: str) -> str:
-    # A spreadsheet of another country splits at semicolons, so a formula may begin behind one, too.
-    return re.sub(r"(^|;\s*)(?=[=+@-])", r"\1'", " ".join(text.split()))
+def _run_notebook(folder: Path, lab: Lab, student: str) -> NotebookNode | None:
+    path = folder / "autograded" / _folder_name(student) / lab.module / f"{lab.module}.ipynb"
+    return nbformat.read(path, as_version=4) if path.is_file() else None
+
+
+def _link(student: str) -> str:
+    return f"feedback/{_folder_name(student)}/index.html"
+
+
+def _folder_name(student: str) -> str:
+    if Path(student).name != student or student == "..":
+        raise GraderError(f"grades.json names a student {student!r}, which cannot be a folder's name")
+    return student
+
+
+def _write(path: Path, text: str) -> None:
+    """Half a surrogate pair, which a student may print, is written as its escape, as JSON and people can read it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, "utf-8", errors="backslashreplace", newline="\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,25 @@ def test_grade_prints_the_table_and_where_things_are(
     assert lines[0].split() == ["student", "module", "theory", "code", "results", "report", "pending", "total"]
     assert lines[1].split()[:8] == ["words", "words", "2", "2", "0", "0", "1", "4"]
     assert all((tmp_path / name).is_file() for name in ("index.html", "grades.csv", "grades.json", "gradebook.db"))
+
+
+def test_report_takes_marks_and_a_roster(
+    course: Course, graded: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """`autograder report DIR --roster FILE` names people in Canvas' import, also when it is run again without it."""
+    folder = shutil.copytree(graded, tmp_path / "graded")
+    roster = tmp_path / "people.csv"
+    roster.write_text("student,name\nfull,Full Marks\n", "utf-8")
+    arguments = ["--course", str(course.root), "report", str(folder)]
+    assert main([*arguments, "--roster", str(roster)]) == 0
+    assert "index.html: 16 graded, " in capsys.readouterr().out
+    assert main(arguments) == 0
+    assert '"Full Marks","","","full","","9.5"' in (folder / "canvas.csv").read_text("utf-8")
+    roster.write_text("students\nfull\n", "utf-8")
+    assert main([*arguments, "--roster", str(roster)]) == 1
+    assert "people.csv:2: want student" in capsys.readouterr().err
+    assert main([*arguments[:-1], str(tmp_path / "nowhere"), "--roster", str(roster)]) == 1
+    assert "grades.json does not exist" in capsys.readouterr().err
 
 
 def test_try_prints_each_checks_reason(course: Course, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,0 +1,193 @@
+"""The pages in a real browser: they draw, fit, ask nobody for anything and run nothing."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import nbformat
+import pytest
+from nbformat.v4 import new_output
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from autograder.build import load_lab
+from autograder.course import Course
+from autograder.models import Outcome
+from autograder.report import read_grades, rewrite_report, write_report
+from tests.autograder.classes import a_class, graded
+from tests.require import chromium
+
+ATTACK = "</title></style></pre><script>alert(1)</script><img src=http://evil.example/x onerror=alert(2)>"
+NAMES = [
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "' onmouseover='alert(1)",
+    "javascript:alert(1)",
+    "%2e%2e%2fx",
+    "{{ 7*7 }}{% raw %}",
+    "\u202etxt.exe",
+    "=HYPERLINK('x')",
+    "#top?x=1",
+    "Võ Thị An",
+]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    path = chromium()
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: Browser) -> Iterator[Page]:
+    """A page that fails the test at its end if it said, ran or asked for anything."""
+    page = browser.new_page(viewport={"width": 1100, "height": 800})
+    noises: list[str] = []
+    page.on("dialog", lambda dialog: (noises.append(f"dialog {dialog.message}"), dialog.dismiss()))
+    page.on("console", lambda message: noises.append(f"console {message.text}"))
+    page.on("pageerror", lambda error: noises.append(f"error {error}"))
+    page.on("request", lambda request: noises.append(request.url) if not request.is_navigation_request() else None)
+    yield page
+    page.close()
+    assert not [noise for noise in noises if not noise.startswith("data:image/png;base64,")]
+
+
+@pytest.fixture
+def hostile(course: Course, graded: Path, tmp_path: Path) -> Path:
+    """A class whose names, reasons, flags, comments, texts and outputs all try to run."""
+    shutil.copytree(graded / "autograded", tmp_path / "autograded")
+    lab = load_lab(course, "words")
+    grades = []
+    for name in NAMES:
+        grade = graded_class_member(lab, name)
+        grades.append(grade)
+        notebook = nbformat.read(graded / "autograded" / "wrong" / "words" / "words.ipynb", as_version=4)
+        cell = next(cell for cell in notebook.cells if cell.id == "code-count")
+        cell.source = ATTACK
+        cell.outputs = [
+            new_output("stream", name="stdout", text=ATTACK),
+            new_output("display_data", {"text/html": ATTACK, "text/plain": ATTACK, "image/svg+xml": ATTACK}),
+            new_output("error", ename=ATTACK, evalue=ATTACK, traceback=[ATTACK]),
+        ]
+        path = tmp_path / "autograded" / name / "words" / "words.ipynb"
+        path.parent.mkdir(parents=True)
+        nbformat.write(notebook, path)
+    write_report(course, grades, tmp_path)
+    return tmp_path
+
+
+def graded_class_member(lab, name: str):
+    """A failed submission, with attacks wherever text is shown."""
+    reason = f"{ATTACK}\n  input:    {ATTACK}\n  hint:     {ATTACK}\n{ATTACK} \ud800"
+    grade = graded(lab, name, {"code-count-check": Outcome.FAILED}, reason)
+    return grade.model_copy(update={"flags": (ATTACK, f"{name} did it"), "comments": {"code-count": ATTACK}})
+
+
+def test_hostile_class_runs_nothing(page: Page, hostile: Path) -> None:
+    """Every link leads to its student's page; names and attacks are shown as text, letter by letter."""
+    page.goto((hostile / "index.html").as_uri())
+    links = page.locator("table a")
+    assert sorted(links.all_inner_texts()) == sorted(NAMES)
+    assert ATTACK in page.locator(".flags").inner_text()
+    for index, name in enumerate(links.all_inner_texts()):
+        page.goto((hostile / "index.html").as_uri())
+        links.nth(index).click()
+        assert page.locator("h1").inner_text() == name
+        assert page.locator("details pre").first.inner_text() == ATTACK
+        assert page.locator("dd").first.inner_text() == ATTACK
+        assert page.locator("script, iframe, object, img, article svg").count() == 0
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", [0, 1, 8, 200])
+def test_class_page_draws_every_size(page: Page, course: Course, tmp_path: Path, size: int, scheme: str) -> None:
+    """One tile a student, each picture named and described, nothing wider than a screen, a phone's too."""
+    write_report(course, a_class(load_lab(course, "words"), size), tmp_path)
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    for width in (390, 1100):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto((tmp_path / "index.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator("svg rect.total").count() == size
+    assert page.locator("table a").count() == size
+    pictures = page.locator("svg")
+    assert pictures.count() == (3 if size else 0)
+    for picture in pictures.all():
+        assert picture.evaluate("svg => [...svg.children].slice(0, 2).map(e => e.tagName).join()") == "title,desc"
+        box = picture.bounding_box()
+        assert box is not None
+        assert box["height"] < 400
+        outside = """svg => { const all = svg.getBoundingClientRect();
+            return [...svg.querySelectorAll("rect,circle,text")].filter(e => { const b = e.getBoundingClientRect();
+            return b.left < all.left - 12 || b.right > all.right + 12 || b.bottom > all.bottom + 4; }).length }"""
+        assert picture.evaluate(outside) == 0
+
+
+def test_several_modules_are_laid_side_by_side(page: Page, course: Course, tmp_path: Path) -> None:
+    """Two modules have a common picture, a part each, and one page a student with both."""
+    (module,) = course.modules
+    (tmp_path / "solutions").mkdir()
+    for name in ("words", "more_words"):
+        shutil.copy(course.source("words"), tmp_path / "solutions" / f"{name}.py")
+    both = course.model_copy(
+        update={"root": tmp_path, "modules": (module, module.model_copy(update={"id": "more_words", "title": "More"}))}
+    )
+    grades = [grade for name in ("words", "more_words") for grade in a_class(load_lab(both, name), 12)]
+    write_report(both, grades, tmp_path / "out")
+    page.goto((tmp_path / "out" / "index.html").as_uri())
+    assert page.locator("section h2").all_inner_texts() == ["All modules", "Counting words", "More"]
+    label, dots = page.locator("svg.strips").first.locator("text.name").last, page.locator("svg.strips circle")
+    assert label.bounding_box()["width"] < dots.first.bounding_box()["x"] - label.bounding_box()["x"]
+    page.get_by_role("link", name="student003").first.click()
+    assert page.locator("section h2").all_inner_texts() == ["Counting words", "More"]
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_is_readable(page: Page, course: Course, tmp_path: Path, scheme: str) -> None:
+    """Text stands out from its ground by at least 4.5 to 1, as WCAG AA asks, in light and in dark."""
+    write_report(course, a_class(load_lab(course, "words"), 8), tmp_path)
+    page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+    page.goto((tmp_path / "index.html").as_uri())
+    contrast = """([ink, ground]) => { const style = getComputedStyle(document.documentElement);
+        const light = name => { const hex = style.getPropertyValue(name).trim().slice(1);
+            const [r, g, b] = [0, 2, 4].map(i => parseInt(hex.slice(i, i + 2), 16) / 255)
+                .map(c => c <= 0.03928 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+            return 0.2126 * r + 0.7152 * g + 0.0722 * b; };
+        const [high, low] = [light(ink), light(ground)].sort((a, b) => b - a);
+        return (high + 0.05) / (low + 0.05); }"""
+    pairs = [("--ink", "--card"), ("--ink", "--well"), ("--ink", "--warm"), ("--soft", "--paper"), ("--soft", "--card")]
+    for ink, ground in [*pairs, ("--alarm", "--card"), ("--passed", "--card"), ("--passed", "--paper")]:
+        assert page.evaluate(contrast, [ink, ground]) >= 4.5, (ink, ground)
+
+
+def test_feedback_page_shows_own_work_and_pictures(page: Page, course: Course, graded: Path, tmp_path: Path) -> None:
+    """A drawn PNG is shown, from within the page; the advice leads to the check that it names."""
+    import base64
+    import io
+
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots()
+    axes.plot([1, 2])
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png")
+    plt.close(figure)
+    folder = shutil.copytree(graded, tmp_path / "graded")
+    path = folder / "autograded" / "wrong" / "words" / "words.ipynb"
+    notebook = nbformat.read(path, as_version=4)
+    cell = next(cell for cell in notebook.cells if cell.id == "code-count")
+    cell.outputs = [new_output("display_data", {"image/png": base64.b64encode(buffer.getvalue()).decode()})]
+    nbformat.write(notebook, path)
+    rewrite_report(course, folder)
+    page.goto((folder / "feedback" / "wrong" / "index.html").as_uri())
+    assert page.locator("img").evaluate("image => image.naturalWidth") > 100
+    page.get_by_role("link", name="Go there").click()
+    assert page.locator("article:target").count() == 1
+    assert page.locator("article:target .badge").inner_text() == "failed"
+    total = next(grade.total for grade in read_grades(folder) if grade.student == "wrong")
+    assert page.locator(".big").inner_text() == f"{total:g}"
