@@ -6,7 +6,7 @@ REPLAYED = $(if $(wildcard $(VENV)/lib/python3.11),$(wildcard solutions/*/*.ipyn
 TESTS ?= tests lib autograder $(REPLAYED)
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 
-.PHONY: demo build release test lint bench lock assets
+.PHONY: demo build release test soak lint bench lock assets
 
 demo: $(READY)  ## grade a sample class of module 01 into out/demo
 	@walls=; autograder walls || { walls=--no-sandbox; echo "This class is ours: grading it without walls."; }; \
@@ -20,6 +20,9 @@ release: $(READY)  ## write what students get to out/release
 
 test: $(READY)  ## run all tests and replay the solution notebooks (TESTS=path JOBS=1 for less)
 	@pytest -n $(JOBS) --dist loadfile --nbval $(addprefix --nbval-sanitize-with=,$(wildcard assets/nbval.cfg)) $(TESTS)
+
+soak: $(READY)  ## grade hundreds of submissions in a row, and attack every module: hours of use in minutes
+	@pytest tests/soak/soak_*.py -s
 
 lint: $(READY)  ## check style, types, import rules and that the notebooks match their sources
 	ruff check
