@@ -20,13 +20,15 @@ def main(argv: list[str] | None = None) -> int:
     # Before numpy starts: checks then compute what the kernels compute, bit for bit, and do not fight over cores.
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    # nbgrader starts alembic by name: find this environment's, whether or not it was activated.
+    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     try:
         return int(arguments.run(load_course(arguments.course), arguments))
     except GraderError as error:
         print(f"autograder: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("autograder: stopped", file=sys.stderr)
+        print("autograder: stopped; the same command goes on from here", file=sys.stderr)
         return 130
 
 

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import multiprocessing.connection
+import multiprocessing.util
+import os
+import signal
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from autograder.errors import GraderError
 
@@ -24,13 +29,38 @@ def local_pool(workers: int, preload: Sequence[str]) -> OpenPool:
     def opened() -> Iterator[Executor]:
         context = multiprocessing.get_context("forkserver")
         context.set_forkserver_preload(["autograder.cli", "autograder.grading", *preload])
-        pool = ProcessPoolExecutor(workers, context)
+        pool = ProcessPoolExecutor(workers, context, initializer=_end_with_the_grader)
+        processes: list[Any] = []
         try:
             yield pool
+        except BaseException:
+            processes = list((pool._processes or {}).values())  # noqa: SLF001 - Python 3.14 has terminate_workers()
+            raise
         finally:
+            for process in processes:
+                process.terminate()
             pool.shutdown(cancel_futures=True)
 
     return opened
+
+
+def _end_with_the_grader() -> None:
+    """Ctrl-C is the grader's to handle; when it ends its workers they clean up, and when it is killed they die too."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, _clean_up_and_end)
+    threading.Thread(target=_end_after_the_grader, daemon=True).start()
+
+
+def _end_after_the_grader() -> None:
+    grader = multiprocessing.parent_process()
+    if grader is not None:
+        multiprocessing.connection.wait([grader.sentinel])
+    _clean_up_and_end()
+
+
+def _clean_up_and_end(*_: object) -> None:
+    multiprocessing.util._exit_function()  # type: ignore[attr-defined]  # noqa: SLF001 - what a worker does when it ends
+    os._exit(143)
 
 
 def dask_pool(address: str) -> OpenPool:

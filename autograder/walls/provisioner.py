@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import socket
-import tempfile
 from pathlib import Path
 from queue import Empty
 from typing import Any
@@ -18,6 +18,7 @@ from jupyter_client.provisioning.provisioner_base import KernelProvisionerBase
 
 from autograder import wire
 from autograder.course import Limits
+from autograder.errors import GraderError
 from autograder.walls import LISTENED, PORTS
 from autograder.walls.guest import Guest
 from autograder.walls.sandbox import Sandbox
@@ -44,8 +45,8 @@ class WarmProvisioner(KernelProvisionerBase):
 
     async def launch_kernel(self, cmd: list[str], **kwargs: Any) -> KernelConnectionInfo:  # noqa: ARG002
         """Bind the kernel's sockets here, where student code is not, and hand them to the fork; there is no command."""
-        self._folder = tempfile.TemporaryDirectory(prefix="kernel-")
-        path, key = f"{self._folder.name}/k", os.urandom(16).hex()
+        self._folder = Path(self.sandbox.folder())
+        path, key = f"{self._folder}/k", os.urandom(16).hex()
         listeners = [_listen(f"{path}-{PORTS[name]}") for name in LISTENED]
         try:
             descriptors = [listener.fileno() for listener in listeners]
@@ -81,7 +82,7 @@ class WarmProvisioner(KernelProvisionerBase):
         if self.guest is not None:
             self.guest.close()
             self.guest = None
-            self._folder.cleanup()
+            shutil.rmtree(self._folder, ignore_errors=True)
 
 
 class WarmClient(AsyncKernelClient):
@@ -145,7 +146,10 @@ class WarmManager(AsyncKernelManager):
 
 def _listen(path: str) -> socket.socket:
     listener = socket.socket(socket.AF_UNIX)
-    listener.bind(path)
+    try:
+        listener.bind(path)
+    except OSError as error:
+        raise GraderError(f"cannot listen at {path}: {error}. Set TMPDIR to a short path with room") from error
     listener.listen(8)
     Path(path).chmod(0o600)
     return listener

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import socket
 import subprocess
 import sys
 import tempfile
-import weakref
+from multiprocessing.util import Finalize
 from pathlib import Path
+
+import psutil
 
 from autograder.course import Course, Limits
 from autograder.errors import GraderError
@@ -20,6 +23,7 @@ _START_S = 120
 _ADMIT_S = 20
 _PACKAGE = Path(__file__).parents[1]
 _WALLED_FOLDER = "/submission"
+_PREFIX = "autograder-"
 
 
 class Sandbox:
@@ -50,7 +54,8 @@ class Sandbox:
         if self.walls:
             mounts = {"autograder": _PACKAGE, **{name: self.course.root / name for name in self.course.mounts}}
             command = walled(command, mounts=mounts, environment=self._environment(_WALLED_FOLDER))
-        self._scratch = tempfile.TemporaryDirectory(prefix="autograder-", ignore_cleanup_errors=True)
+        _sweep()
+        self._scratch = tempfile.TemporaryDirectory(prefix=f"{_PREFIX}{os.getpid()}-", ignore_cleanup_errors=True)
         place = self._scratch.name
         self._said = Path(place, "stderr")
         self._line, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -58,14 +63,19 @@ class Sandbox:
             self._process = subprocess.Popen(
                 command, stdin=theirs.fileno(), stdout=said, stderr=said, cwd=place, env=self._environment(place)
             )
-        self.close = weakref.finalize(self, _end, self._process, self._line, self._scratch)  # type: ignore[method-assign]
+        # Unlike atexit's, multiprocessing's finalizers also run when a worker of a pool ends.
+        self.close = Finalize(self, _end, (self._process, self._line, self._scratch), exitpriority=10)  # type: ignore[method-assign]
         self.nested = self._ready() and self.walls
         self._spent = False
 
-    def enter(self, module: str, key: str, listeners: list[int], limits: Limits) -> Guest:
-        """Fork a guest whose kernel signs with `key` and listens on the bound sockets `listeners`."""
+    def folder(self) -> str:
+        """A folder that only the grader sees, for one guest's sockets; starts the process if there is none."""
         if self._spent or self._process.poll() is not None:
             self.start()
+        return tempfile.mkdtemp(prefix="k", dir=self._scratch.name)
+
+    def enter(self, module: str, key: str, listeners: list[int], limits: Limits) -> Guest:
+        """Fork a guest whose kernel signs with `key` and listens on the bound sockets `listeners` of a `folder`."""
         self._spent = self.walls and not self.nested
         folder = _WALLED_FOLDER if self.walls else tempfile.mkdtemp(dir=self._scratch.name)
         request = {
@@ -124,6 +134,14 @@ class Sandbox:
             "OPENBLAS_NUM_THREADS": "1",
             "DO_NOT_TRACK": "true",
         }
+
+
+def _sweep() -> None:
+    """Remove what graders left that were killed: their folders carry their process ids."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*-*"):
+        owner = folder.name.removeprefix(_PREFIX).partition("-")[0]
+        if owner.isdigit() and not psutil.pid_exists(int(owner)):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _end(process: subprocess.Popen[bytes], line: socket.socket, scratch: tempfile.TemporaryDirectory[str]) -> None:

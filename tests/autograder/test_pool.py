@@ -1,0 +1,165 @@
+"""Many submissions at a time: the same grades in the same order, whatever dies on the way."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from autograder.batch import find_submissions, grade_class
+from autograder.course import Course
+from autograder.errors import GraderError
+from autograder.pool import dask_pool, local_pool, run_all
+from tests.require import executable
+
+AUTOGRADER = str(Path(sys.executable).parent / "autograder")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _bubblewrap() -> None:
+    executable("bwrap", way_out="Install bubblewrap.")
+
+
+def results(folder: Path) -> dict[str, bytes]:
+    """Everything that people read of a graded class, times aside."""
+    names = ["grades.csv", *(str(p.relative_to(folder)) for p in sorted(folder.glob("feedback/*/index.html")))]
+    grades = re.sub(r'"seconds": [\d.e-]+', "", (folder / "grades.json").read_text("utf-8")).encode()
+    return {"grades.json": grades, **{name: (folder / name).read_bytes() for name in names}}
+
+
+def half_a_class(submissions: Path, tmp_path: Path) -> Path:
+    """A few students of each sort, for tests that grade more than once."""
+    for name in ("blank", "exits", "full", "raises", "wrong"):
+        shutil.copytree(submissions / name, tmp_path / "class" / name)
+    return tmp_path / "class"
+
+
+def test_parallel_and_serial_agree(course: Course, submissions: Path, graded: Path, tmp_path: Path) -> None:
+    """Two workers write what one process wrote, byte for byte, times aside."""
+    marks = {("full", "words", "report-text"): 0.5}
+    grade_class(course, find_submissions(course, submissions), tmp_path, marks=marks, pool=local_pool(2, ()))
+    assert results(tmp_path) == results(graded)
+
+
+def die_once(path: Path) -> str:
+    """A job that kills its process the first time."""
+    if not path.exists():
+        path.touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return path.name
+
+
+def die(_: int) -> None:
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_dead_worker_is_replaced(tmp_path: Path) -> None:
+    """Its job runs again; when processes keep dying, the error says how much is left."""
+    done: dict[int, str] = {}
+    run_all(local_pool(2, ()), die_once, [tmp_path / name for name in "ab"], done.__setitem__)
+    assert done == {0: "a", 1: "b"}
+    with pytest.raises(GraderError, match="died 3 times; 2 submissions are left"):
+        run_all(local_pool(1, ()), die, [1, 2], done.__setitem__)
+
+
+def test_a_killed_run_goes_on(course: Course, submissions: Path, tmp_path: Path) -> None:
+    """`kill -9` in the middle: no process survives, the second run grades only what is left, and all is there."""
+    few = half_a_class(submissions, tmp_path)
+    command = [AUTOGRADER, "--course", str(course.root), "grade", str(few), "--out", str(tmp_path / "out")]
+    with subprocess.Popen([*command, "--workers", "2"], stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout
+        next(line for line in run.stdout if "1/5" in line)
+        family = psutil.Process(run.pid).children(recursive=True)
+        run.kill()
+    assert not psutil.wait_procs(family, timeout=20)[1]
+    assert list((tmp_path / "out" / "journal").rglob("*.json"))
+    kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out" / "journal").rglob("*.json")}
+    done = subprocess.run([*command, "--workers", "1"], capture_output=True, text=True, check=True)
+    assert "5/5" in done.stdout
+    grades = json.loads((tmp_path / "out" / "grades.json").read_text("utf-8"))
+    assert [(grade["student"], grade["total"]) for grade in grades] == [
+        ("blank", 0), ("exits", 5), ("full", 9), ("raises", 5), ("wrong", 4),
+    ]  # fmt: skip
+    after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out" / "journal").rglob("*.json")}
+    assert kept.items() <= after.items()
+
+
+def test_ctrl_c_stops_cleanly(course: Course, submissions: Path, tmp_path: Path) -> None:
+    """One line instead of a traceback, no process and no folder left."""
+    few = half_a_class(submissions, tmp_path)
+    command = [AUTOGRADER, "--course", str(course.root), "grade", str(few), "--out", str(tmp_path / "out")]
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    environment = {**os.environ, "TMPDIR": str(temporary)} if len(str(temporary)) < 60 else dict(os.environ)
+    with subprocess.Popen(
+        [*command, "--workers", "2"], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+    ) as run:
+        assert run.stdout
+        assert run.stderr
+        next(line for line in run.stdout if "1/5" in line)
+        family = psutil.Process(run.pid).children(recursive=True)
+        run.send_signal(signal.SIGINT)
+        words = run.stderr.read()
+    assert run.returncode == 130
+    assert words.strip() == "autograder: stopped; the same command goes on from here"
+    assert not psutil.wait_procs(family, timeout=20)[1]
+    assert not list(Path(environment.get("TMPDIR", tempfile.gettempdir())).glob(f"autograder-{run.pid}-*"))
+
+
+@pytest.fixture
+def cluster() -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """A Dask scheduler and two workers, real processes on this machine."""
+    from distributed import Client
+
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder, "scheduler.json")
+        quiet = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+        common = ["--host", "127.0.0.1", "--no-dashboard", "--scheduler-file", str(file)]
+        scheduler = [sys.executable, "-m", "distributed.cli.dask_scheduler", "--port", "0", *common]
+        worker = [sys.executable, "-m", "distributed.cli.dask_worker", "--nthreads", "1", "--no-nanny", *common]
+        started = [subprocess.Popen(command, **quiet) for command in (scheduler, worker, worker)]
+        try:
+            with Client(scheduler_file=str(file), timeout=60, set_as_default=False) as client:
+                client.wait_for_workers(2, timeout=60)
+                address = client.scheduler.address
+            yield address, started
+        finally:
+            for process in reversed(started):
+                process.terminate()
+                process.wait()
+
+
+def test_a_dask_cluster_grades_and_survives_a_worker(
+    cluster, course: Course, submissions: Path, graded: Path, tmp_path: Path
+) -> None:
+    """The same grades from a cluster, also when one of its two workers is killed after the first submission."""
+    address, processes = cluster
+    few = half_a_class(submissions, tmp_path)
+
+    def kill_one(done: int, *_: object) -> None:
+        if done == 1:
+            processes[-1].kill()
+
+    grades = grade_class(
+        course, find_submissions(course, few), tmp_path / "out", pool=dask_pool(address), progress=kill_one
+    )
+    assert [grade.total for grade in grades] == [0, 5, 9, 5, 4]
+
+
+def test_no_cluster_is_a_clear_error() -> None:
+    """The address stands in the message."""
+    with (
+        pytest.raises(GraderError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:9"),
+        dask_pool("tcp://127.0.0.1:9")(),
+    ):
+        pass
