@@ -7,12 +7,13 @@ import binascii
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-from nbformat import NotebookNode
+from typing import Any
 
 from autograder.analysis import worked_on
 from autograder.models import CheckResult, Grade, Lab, Outcome
 from autograder.readable import readable
+
+JsonObject = dict[str, Any]
 
 MAX_TEXT = 4_000
 MAX_PICTURES = 3
@@ -20,6 +21,7 @@ MAX_PICTURE_BYTES = 400_000
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _ROW = re.compile(r"^ {2}(input|expected|got|hint): +(.*)$")
+_HEADING = re.compile(r"^#{1,3} +(.*?)[ #]*$", re.MULTILINE)
 _FENCED = re.compile(r"```.*?```", re.DOTALL)
 _PERSON = (Outcome.PENDING, Outcome.MARKED)
 _SHOWN = (Outcome.FAILED, Outcome.ERRORED, Outcome.NOT_REACHED, *_PERSON)
@@ -68,14 +70,14 @@ class Advice:
     cell: str = ""
 
 
-def steps(grade: Grade, lab: Lab, notebook: NotebookNode | None) -> list[Step]:
+def steps(grade: Grade, lab: Lab, notebook: JsonObject | None) -> list[Step]:
     """The graded cells of `grade` in notebook order; an answer is shown once, at the first check that it failed.
 
-    Only the texts of task and written cells are taken from `notebook`, the one that was run: all else in it is ours.
+    Only task and written cells are taken from `notebook`, the one that was run, as its file's JSON: the rest is ours.
     """
     places = {cell.id: index for index, cell in enumerate(lab.cells)}
     answers = _answers(notebook, lab) if notebook and worked_on(grade) else {}
-    comments = dict(grade.comments)
+    comments, above = dict(grade.comments), headings(lab)
     found = []
     for check in sorted(grade.checks, key=lambda check: places.get(check.cell, len(places))):
         judged = lab[check.cell].targets if check.cell in places else ()
@@ -84,7 +86,7 @@ def steps(grade: Grade, lab: Lab, notebook: NotebookNode | None) -> list[Step]:
             Step(
                 check=check,
                 title=title(check.cell),
-                heading=heading(lab, check.cell),
+                heading=above.get(check.cell, ""),
                 reason=explained(check.reason if check.outcome not in _PERSON else ""),
                 answers=tuple(answers.pop(name) for name in named if check.outcome in _SHOWN and name in answers),
                 comments=tuple(comments.pop(name) for name in named if name in comments),
@@ -104,15 +106,14 @@ def title(cell: str) -> str:
     return " ".join(words[1:] or words) + (f", part {part.lstrip('-')}" if part else "")
 
 
-def heading(lab: Lab, cell_id: str) -> str:
-    """The heading above a cell in the notebook, without its marks; nothing for a cell that the lab no longer has."""
-    last = ""
+def headings(lab: Lab) -> dict[str, str]:
+    """The heading above each cell in the notebook, without its marks, by the cell's id."""
+    above, last = {}, ""
     for cell in lab.cells:
-        if cell.id == cell_id:
-            return last
-        lines = _FENCED.sub("", cell.source).splitlines() if cell.kind == "markdown" else []
-        last = next((line.lstrip("#").strip() for line in reversed(lines) if re.match(r"#{1,3} ", line)), last)
-    return ""
+        above[cell.id] = last
+        if cell.kind == "markdown":
+            last = (_HEADING.findall(_FENCED.sub("", cell.source)) or [last])[-1]
+    return above
 
 
 def explained(reason: str) -> Reason:
@@ -121,7 +122,10 @@ def explained(reason: str) -> Reason:
     rows, rest = [], []
     for line in others.splitlines():
         match = _ROW.match(line)
-        (rows.append((match[1], match[2])) if match else rest.append(line))
+        if match:
+            rows.append((match[1], match[2]))
+        else:
+            rest.append(line)
     return Reason(lead=lead, rows=tuple(rows), rest="\n".join(rest))
 
 
@@ -158,33 +162,32 @@ def _start(grade: Grade, found: Sequence[Step]) -> Advice:
     return Advice(f"All of it is still ahead of you. Start with {where}: one small step, and the rest builds on it.")
 
 
-def _answers(notebook: NotebookNode, lab: Lab) -> dict[str, Answer]:
+def _answers(notebook: JsonObject, lab: Lab) -> dict[str, Answer]:
     own = {cell.id for cell in (*lab.with_role("task"), *lab.with_role("written"))}
-    return {cell.id: _answer(cell) for cell in notebook.cells if cell.get("id") in own}
+    return {cell["id"]: _answer(cell) for cell in notebook["cells"] if cell.get("id") in own}
 
 
-def _answer(cell: NotebookNode) -> Answer:
+def _answer(cell: JsonObject) -> Answer:
     outputs = cell.get("outputs", [])
     return Answer(
-        cell=cell.id,
-        text=_plain(str(cell.source)),
+        cell=cell["id"],
+        text=_plain("".join(cell["source"])),
         printed=_plain("".join(_printed(output) for output in outputs)),
         pictures=tuple(_pictures(outputs)),
     )
 
 
-def _printed(output: NotebookNode) -> str:
+def _printed(output: JsonObject) -> str:
     """The plain text of an output; markup of any kind stays out."""
-    if output.output_type == "stream":
-        return str(output.text)
-    if output.output_type == "error":
-        return "\n".join(map(str, output.traceback)) or f"{output.ename}: {output.evalue}"
-    text = output.get("data", {}).get("text/plain", "")
-    return f"{''.join(text)}\n"
+    if output["output_type"] == "stream":
+        return "".join(output["text"])
+    if output["output_type"] == "error":
+        return "\n".join(output["traceback"]) or f"{output['ename']}: {output['evalue']}"
+    return "".join(output.get("data", {}).get("text/plain", "")) + "\n"
 
 
-def _pictures(outputs: Sequence[NotebookNode]) -> list[str]:
-    encoded = [str(output.get("data", {}).get("image/png", "")) for output in outputs]
+def _pictures(outputs: Sequence[JsonObject]) -> list[str]:
+    encoded = ["".join(output.get("data", {}).get("image/png", "")) for output in outputs]
     return [picture for picture in map(_png, encoded) if picture][:MAX_PICTURES]
 
 

@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import re
 from pathlib import Path
+from typing import Any
 
 import nbformat
 from nbgrader.api import Gradebook, MissingEntry
@@ -108,34 +109,30 @@ class ClassBook:
         """`grade` with the marks, comments and lateness that the book knows now, entered there and compared."""
         student, module = grade.student, lab.module
         try:
-            submission = self._book.find_submission(module, student)
+            row = self._book.find_submission_notebook(module, module, student)
         except MissingEntry:
             raise GraderError(f"gradebook.db has no submission of {student}/{module}: grade the class again") from None
-        checks = [self._entered(unmarked(check), module, student) for check in grade.checks]
+        entries = {entry.name: entry for entry in row.grades}
+        checks = [self._entered(entries[check.cell], unmarked(check), grade) for check in grade.checks]
         policy = course.late_policy(module)
-        days = started_days(submission.total_seconds_late, policy)
+        days = started_days(row.assignment.total_seconds_late, policy)
         penalty = late_penalty(days, policy, grade.possible)
         final = score_grade(student, module, checks, course.rubric, late_days=days, penalty=penalty)
-        self._book.find_submission_notebook(module, module, student).late_submission_penalty = final.late_penalty
+        row.late_submission_penalty = final.late_penalty
+        comments = {entry.name: entry.manual_comment for entry in row.comments if entry.manual_comment}
         self._book.db.commit()
-        self._reconcile(final)
-        kept = {"flags": grade.flags, "seconds": grade.seconds, "comments": self._comments(module, student)}
-        return final.model_copy(update=kept)
+        _reconcile(row, final)
+        return final.model_copy(update={"flags": grade.flags, "seconds": grade.seconds, "comments": comments})
 
-    def _entered(self, check: CheckResult, module: str, student: str) -> CheckResult:
+    def _entered(self, entry: Any, check: CheckResult, grade: Grade) -> CheckResult:
         """Enter one cell's points; a person's mark, given now or earlier, wins over the automatic score."""
-        entry = self._book.find_grade(check.cell, module, module, student)
-        mark = self._marks.get((student, module, check.cell), entry.manual_score)
+        mark = self._marks.get((grade.student, grade.module, check.cell), entry.manual_score)
         if mark is not None and not 0 <= mark <= check.possible:
-            raise GraderError(f"{student}: {mark:g} points for {check.cell}, which gives 0 to {check.possible:g}")
+            raise GraderError(f"{grade.student}: {mark:g} points for {check.cell}, which gives 0 to {check.possible:g}")
         entry.manual_score = mark
         entry.auto_score = None if check.outcome is Outcome.PENDING else check.points
         entry.needs_manual_grade = mark is None and check.outcome in (Outcome.PENDING, Outcome.ERRORED)
         return check if mark is None else marked(check, mark)
-
-    def _comments(self, module: str, student: str) -> dict[str, str]:
-        notebook = self._book.find_submission_notebook(module, module, student)
-        return {row.name: row.manual_comment for row in notebook.comments if row.manual_comment}
 
     def _write_notebooks(self, graded: Graded, handed_in: Path | None) -> None:
         student, module = graded.grade.student, graded.grade.module
@@ -156,15 +153,15 @@ class ClassBook:
             return  # the grade's flags say what is wrong with the file
         (self.folder / "submitted" / student / module / f"{module}.ipynb").write_bytes(copy)
 
-    def _reconcile(self, final: Grade) -> None:
-        self._book.db.expire_all()
-        submission = self._book.find_submission(final.module, final.student)
-        kept = submission.score - submission.late_submission_penalty
-        if abs(kept - final.total) > 1e-9:
-            raise GraderError(
-                f"gradebook.db says {kept:g} for {final.student}/{final.module}, the checks and marks give "
-                f"{final.total:g}. Extra credit does not count here: put it into the mark, in formgrader"
-            )
+
+def _reconcile(row: Any, final: Grade) -> None:
+    """Compare nbgrader's own sum, over what it has stored, with ours."""
+    kept = row.score - row.late_submission_penalty
+    if abs(kept - final.total) > 1e-9:
+        raise GraderError(
+            f"gradebook.db says {kept:g} for {final.student}/{final.module}, the checks and marks give "
+            f"{final.total:g}. Extra credit does not count here: put it into the mark, in formgrader"
+        )
 
 
 def _handed_in_at(path: Path | None) -> dt.datetime | None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from autograder.analysis import CheckStatistics, Spread, check_statistics, spread
 from autograder.course import Course, Module
-from autograder.feedback import heading, title
+from autograder.feedback import headings, title
 from autograder.models import Grade, Lab, Rubric
 
 BINS = 20
@@ -55,6 +55,7 @@ class Overview:
 def overview(course: Course, lab: Lab, grades: Sequence[Grade]) -> Overview:
     """The view of one module's `grades`, at least one."""
     maximum = max(grade.possible for grade in grades) or 1  # a module without points is drawn, too
+    above = headings(lab)
     order = {cell.id: index for index, cell in enumerate(lab.cells)}
     found = sorted(check_statistics(grades), key=lambda check: order.get(check.cell, len(order)))
     seconds = spread([grade.seconds for grade in grades])
@@ -69,7 +70,7 @@ def overview(course: Course, lab: Lab, grades: Sequence[Grade]) -> Overview:
         time=_strip("time", "time", seconds, seconds.values[-1], " s"),
         longest_s=seconds.values[-1],
         slowest=_slowest(grades),
-        checks=tuple(CheckLine(title(check.cell), heading(lab, check.cell), check) for check in found),
+        checks=tuple(CheckLine(title(check.cell), above.get(check.cell, ""), check) for check in found),
         flags=_flags(grades),
     )
 

@@ -8,9 +8,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-import nbformat
 from jinja2 import Environment, PackageLoader, StrictUndefined
-from nbformat import NotebookNode
 from pydantic import ValidationError
 
 from autograder.analysis import MIN_STUDENTS
@@ -18,7 +16,7 @@ from autograder.build import load_lab
 from autograder.course import Course
 from autograder.errors import GraderError
 from autograder.exports import canvas_rows, grades_rows, moodle_rows, read_roster, write_csv
-from autograder.feedback import next_step, steps
+from autograder.feedback import JsonObject, next_step, steps
 from autograder.gradebook import ClassBook
 from autograder.models import Grade, Lab, Outcome
 from autograder.overview import overview, totals_strip
@@ -103,9 +101,10 @@ def _shown(course: Course, lab: Lab, grade: Grade, folder: Path) -> dict[str, An
     return {"module": course[grade.module], "grade": grade, "next": next_step(grade, found), "sections": sections}
 
 
-def _run_notebook(folder: Path, lab: Lab, student: str) -> NotebookNode | None:
+def _run_notebook(folder: Path, lab: Lab, student: str) -> JsonObject | None:
+    """The notebook that was run, as plain JSON: nbformat's checks of it would take longer than the rest of a page."""
     path = folder / "autograded" / _folder_name(student) / lab.module / f"{lab.module}.ipynb"
-    return nbformat.read(path, as_version=4) if path.is_file() else None
+    return json.loads(path.read_text("utf-8")) if path.is_file() else None
 
 
 def _link(student: str) -> str:

@@ -12,7 +12,7 @@ from nbformat.v4 import new_output
 
 from autograder.build import load_lab
 from autograder.course import Course
-from autograder.feedback import MAX_TEXT, explained, heading, next_step, steps
+from autograder.feedback import MAX_TEXT, explained, headings, next_step, steps
 from autograder.models import Grade, Lab, Outcome
 from tests.autograder.classes import graded as graded_as
 
@@ -137,7 +137,7 @@ def test_headings_inside_examples_are_none(lab: Lab) -> None:
     cells[0] = type(cells[0])(
         id="top", kind="markdown", role="plain", source="## Real\n```text\n# not one\n```\nand more", line=1
     )
-    assert heading(Lab("words", lab.path, tuple(cells)), "theory-rare-check") == "Real"
+    assert headings(Lab("words", lab.path, tuple(cells)))["theory-rare-check"] == "Real"
 
 
 def test_reasons_that_are_not_from_expect_stay_whole() -> None:
