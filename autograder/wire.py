@@ -48,7 +48,7 @@ def loads(text: str, handle: Callable[[Any], object] | None = None) -> Any:
 
 
 def parse(text: str) -> Any:
-    """JSON as `decode` takes it: WireError when it is too long or would take minutes to decode, ValueError for no JSON."""
+    """JSON as `decode` takes it; WireError when it is too long or too slow to decode, ValueError when it is no JSON."""
     if len(text) > MAX_BYTES:
         raise WireError(f"the value is {len(text):,} bytes as JSON; at most {MAX_BYTES:,} can travel")
     tables = 0
