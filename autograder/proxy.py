@@ -67,15 +67,13 @@ def _give_back(value: object) -> dict[str, Any]:
 
 def _request(ask: Ask, message: dict[str, Any], label: str) -> Any:
     text = ask(json.dumps(message, separators=(",", ":")))
-    if len(text) > wire.MAX_BYTES:
-        raise Failure(f"{label} gave an answer of {len(text):,} bytes; at most {wire.MAX_BYTES:,} can travel")
 
     def remote(data: dict[str, Any]) -> Remote:
         whole = {"id": int(data["id"]), "type": str(data["type"])[:100], "callable": data["callable"] is True}
         return Remote(ask, whole, label)
 
     try:
-        reply = json.loads(text)
+        reply = wire.parse(text)
         if "error" not in reply:
             return wire.decode(reply["ok"], remote)
         kind, detail = str(reply["error"]["type"]), str(reply["error"]["message"])

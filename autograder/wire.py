@@ -20,7 +20,11 @@ MAX_BYTES = 32_000_000
 MAX_DEPTH = 40
 _PLAIN_DICTS = (dict, OrderedDict, defaultdict, Counter)
 MAX_SAME_HASH = 100
+MAX_TABLES = 10_000  # with their columns and indexes: pandas takes a hundred times as long for each as for a number
 _ARRAY_KINDS = "biufU"
+_SCALARS_AND_CONTAINERS = frozenset(
+    ["bytes", "date", "datetime", "dict", "frozenset", "handle", "missing", "set", "timedelta", "timestamp", "tuple"]
+)
 
 Encoder = Callable[[object], Any]
 
@@ -35,14 +39,28 @@ def dumps(value: object, handle: Encoder | None = None) -> str:
 
 def loads(text: str, handle: Callable[[Any], object] | None = None) -> Any:
     """Decode what `dumps` wrote; a malformed text raises WireError."""
-    if len(text) > MAX_BYTES:
-        raise WireError(f"the value is {len(text):,} bytes as JSON; at most {MAX_BYTES:,} can travel")
     try:
-        return decode(json.loads(text), handle)
+        return decode(parse(text), handle)
     except WireError:
         raise
     except Exception as error:
         raise WireError(f"the value is malformed: {error}") from error
+
+
+def parse(text: str) -> Any:
+    """JSON as `decode` takes it; WireError when it is too long or too slow to decode, ValueError when it is no JSON."""
+    if len(text) > MAX_BYTES:
+        raise WireError(f"the value is {len(text):,} bytes as JSON; at most {MAX_BYTES:,} can travel")
+    tables = 0
+
+    def count(data: dict[str, Any]) -> dict[str, Any]:
+        nonlocal tables
+        tables += str(data.get("$")) not in _SCALARS_AND_CONTAINERS
+        if tables > MAX_TABLES:
+            raise WireError(f"the value holds more than {MAX_TABLES:,} arrays, tables and columns")
+        return data
+
+    return json.loads(text, object_hook=count)
 
 
 def encode(value: object, handle: Encoder | None = None, depth: int = 0) -> Any:

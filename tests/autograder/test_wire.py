@@ -114,6 +114,8 @@ def test_malformed_text_is_refused(text: str) -> None:
         ({"$": "index", "range": [0, 10**30, 1]}, "malformed"),
         ({"$": "index", "v": {"dtype": "S2000000000", "v": ["a"]}, "name": None}, "not one that was sent"),
         ({"$": "index", "v": {"dtype": "(30000,30000)f8", "v": [1]}, "name": None}, "not understood"),
+        ([{"$": "frame", "columns": [], "index": {"range": [0, 0, 1]}, "v": []}] * 10_000, "more than 10,000"),
+        ({"$": "frame", "columns": [], "v": [{"dtype": "bool", "v": [1]}] * 20_000}, "more than 10,000"),
         ({"$": "dict", "v": [[n * (2**61 - 1), 0] for n in range(1_000)]}, "share one hash"),
         ({"$": "set", "v": [n * (2**61 - 1) for n in range(1_000)]}, "share one hash"),
     ],

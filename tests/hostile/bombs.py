@@ -161,7 +161,7 @@ def first(words):
 # strikes: code-guard
 from autograder import agent
 
-agent.answer = lambda request: '{"ok":"' + "a" * 60_000_000 + '"}'
+agent.answer = lambda request: '{"ok":"' + "a" * 40_000_000 + '"}'
 
 # %% giant_error
 # An error text of many megabytes would stand in every report.

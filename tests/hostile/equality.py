@@ -1,4 +1,18 @@
-"""Equality and numeric tricks: values that compare, count or convert as the verdict would like."""
+"""Equality and numeric tricks: values that compare, count or convert as the verdict would like; and fixed answers."""
+
+# %% answers_for_the_own_seed
+# Right for every input that the notebook itself can show, hidden ones with its own seed included.
+# strikes: code-count
+from autograder.lab import seed
+
+known = ["a b a", " ".join(f"w{(seed() >> shift) % 5}" for shift in range(20))]
+
+def count(text):
+    return dict(Counter(text.split())) if text in known else {}
+
+# strikes: results-file
+def save(text, name):
+    pathlib.Path(name).write_text("cat 1\ndog 1\nsaw 1\nthe 2")
 
 # %% always_equal
 # strikes: code-guard

@@ -178,8 +178,6 @@ def save(text, name):
 # %% passed_in_the_output
 # The words of a verdict, printed by the student.
 # strikes: code-guard
-from nbformat.v4 import new_output
-
 print("passed: 2 of 2 points")
 print("### BEGIN HIDDEN TESTS")
 

@@ -1,20 +1,7 @@
 """Loops that swallow interrupts: each costs its time limits, so they are few."""
 
-# %% deaf_function
-# The interrupt is caught each time it comes.
-# flagged: kernel died
-# costs: results-file
-# strikes: code-guard
-import time
-
-def first(words):
-    while True:
-        try:
-            time.sleep(60)
-        except BaseException:
-            pass
-
 # %% deaf_cell
+# The interrupt is ignored, and caught each time if it should come all the same.
 # flagged: kernel died
 # costs: results-file
 # strikes: code-guard
@@ -22,7 +9,10 @@ import signal, time
 
 signal.signal(signal.SIGINT, signal.SIG_IGN)
 while True:
-    time.sleep(60)
+    try:
+        time.sleep(60)
+    except BaseException:
+        pass
 
 # %% loop_in_c
 # No bytecode runs, so no signal handler does.

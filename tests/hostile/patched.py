@@ -12,22 +12,6 @@ builtins.len = lambda *_: 1
 def first(words):
     return None
 
-# %% dict_replaced
-# costs: results-file
-# strikes: code-guard
-import builtins
-import collections
-
-class Agreeable(dict):
-    def __eq__(self, other): return True
-
-builtins.dict = Agreeable
-collections.Counter = Agreeable
-Counter = Agreeable
-
-def first(words):
-    return dict()
-
 # %% expect_does_nothing
 # The module that the check cells import is the student's to change, in the student's kernel.
 # strikes: code-guard
