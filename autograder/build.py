@@ -31,6 +31,8 @@ from autograder.errors import GraderError, SourceError
 from autograder.kernel import new_kernel
 from autograder.models import RUBRICS, Cell, Lab
 from autograder.source import read_lab
+from autograder.visible import reject_visible_outputs, reject_visible_values
+from autograder.weak import reject_weak_checks
 
 CODE_STUB = "# YOUR CODE HERE"
 TEXT_STUB = "*Write here.*"
@@ -51,11 +53,13 @@ _STEPS = (
 def build_module(course: Course, module: str, *, execute: bool = True) -> Lab:
     """Write `labs/<module>/` and `solutions/<module>/` from `solutions/<module>.py`; SourceError when it cannot be."""
     lab = load_lab(course, module)
-    instructor = instructor_notebook(lab)
-    _write(student_notebook(lab), course.student_notebook(module))
+    instructor, student = instructor_notebook(lab), student_notebook(lab)
+    reject_weak_checks(lab)
+    reject_visible_values(lab, student)
     if execute:
-        _write(executed(instructor, course, module), course.instructor_notebook(module))
-    elif not course.instructor_notebook(module).exists():
+        reject_visible_outputs(lab, executed(instructor, course, module))
+    _write(student, course.student_notebook(module))
+    if execute or not course.instructor_notebook(module).exists():
         _write(instructor, course.instructor_notebook(module))
     return lab
 
@@ -66,6 +70,8 @@ def stale_files(course: Course, module: str) -> list[str]:
     Of the instructor's notebook everything but outputs and execution counts is compared.
     """
     lab = load_lab(course, module)
+    reject_weak_checks(lab)
+    reject_visible_values(lab, student_notebook(lab))
     stale = []
     for path, notebook in (
         (course.student_notebook(module), student_notebook(lab)),
@@ -204,9 +210,12 @@ def _check_points(lab: Lab, course: Course) -> None:
     for rubric in RUBRICS:
         total = sum(cell.points for cell in lab.graded if cell.rubric == rubric)
         if total != course.rubric[rubric]:
-            cells = ", ".join(f"{cell.id} {cell.points:g}" for cell in lab.graded if cell.rubric == rubric)
+            cells = ", ".join(
+                f"{cell.id} {cell.points:g} (line {cell.line})" for cell in lab.graded if cell.rubric == rubric
+            )
             raise SourceError(
-                f"{lab.module}: {rubric} adds up to {total:g} points, not {course.rubric[rubric]:g}: {cells}"
+                f"{lab.module}.py: {rubric} adds up to {total:g} points, not {course.rubric[rubric]:g}: "
+                f"{cells or 'no cell'}. Change points= of these cells, or {rubric} in the rubric of course.toml"
             )
 
 

@@ -16,7 +16,7 @@ Role = Literal["plain", "parameters", "shared", "task", "check", "written"]
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a module's source; `targets` are the tasks that a check cell judges."""
+    """One cell of a module's source; `targets` are the tasks that a check cell judges, `excused` lints it may fail."""
 
     id: str
     kind: Literal["code", "markdown"]
@@ -29,6 +29,7 @@ class Cell:
     minutes: float = 0
     half: Literal["", "theory", "practice"] = ""
     folded: bool = False
+    excused: frozenset[str] = frozenset()
 
     @property
     def rubric(self) -> Rubric | None:
