@@ -16,6 +16,7 @@ from autograder.errors import GraderError
 from autograder.gradebook import ClassBook, Marks
 from autograder.grading import Graded, ModuleGrader
 from autograder.models import Grade
+from autograder.record import write_record
 from autograder.report import write_report
 
 Progress = Callable[[int, int, Grade], None]
@@ -72,6 +73,7 @@ def grade_class(
             book.add_module(lab)
         for graded, entry in zip(_graded(course, entries, workers), entries, strict=True):
             final = book.save(labs[entry.module], graded, entry.path, course.rubric)
+            write_record(course, labs[entry.module], entry.path, automatic=graded.grade, final=final, folder=folder)
             grades.append(final)
             if progress:
                 progress(len(grades), len(entries), final)

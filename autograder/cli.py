@@ -1,4 +1,4 @@
-"""`autograder`: build, grade, try and release from the command line."""
+"""`autograder`: build, grade, regrade, try and release from the command line."""
 
 from __future__ import annotations
 
@@ -75,6 +75,17 @@ def _try(course: Course, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _regrade(course: Course, arguments: argparse.Namespace) -> int:
+    from autograder.regrade import regrade
+
+    found = regrade(course, arguments.record, arguments.submission)
+    verdict = "the same points" if found.equal else f"{len(found.points)} give other points"
+    print(f"{found.student}, {found.module}: {found.checks} checks, {verdict}")
+    for title, lines in (("points", found.points), ("since the record", found.causes)):
+        print("".join(f"  {title}: {line}\n" for line in lines), end="")
+    return 0 if found.equal else 1
+
+
 def _release(course: Course, arguments: argparse.Namespace) -> int:
     from autograder.release import write_release
 
@@ -122,6 +133,11 @@ def _parser() -> argparse.ArgumentParser:
     trial.add_argument("source", type=Path, help="solutions/<module>.py")
     trial.add_argument("--submission", type=Path, help="a notebook, or a percent file of only the cells that differ")
     trial.set_defaults(run=_try)
+
+    again = commands.add_parser("regrade", help="grade a recorded submission again and compare, check by check")
+    again.add_argument("--record", type=Path, required=True, help="DIR/records/<student>/<module>.json")
+    again.add_argument("--submission", type=Path, help="the notebook (default: the one kept in DIR/submitted)")
+    again.set_defaults(run=_regrade)
 
     release = commands.add_parser("release", help="write the folder that students get")
     release.add_argument("--out", type=Path, default=Path("out/release"))
