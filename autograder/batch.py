@@ -37,7 +37,7 @@ def find_submissions(course: Course, submissions: Path, module: str | None = Non
     Every student is expected to hand in each module that anybody handed in, or just `module`.
     """
     if submissions.is_file():
-        return [Entry(_student(submissions.stem), module or _module_of(course, submissions), submissions)]
+        return [Entry(safe_student(submissions.stem), module or _module_of(course, submissions), submissions)]
     if not submissions.is_dir():
         raise GraderError(f"{submissions} does not exist; pass a folder with one folder per student, or one notebook")
     students = sorted(folder for folder in submissions.iterdir() if folder.is_dir() and not folder.name.startswith("."))
@@ -49,7 +49,7 @@ def find_submissions(course: Course, submissions: Path, module: str | None = Non
     if not wanted:
         known = ", ".join(m.id for m in course.modules)
         raise GraderError(f"no notebook of this course under {submissions}; looked for {known}")
-    return [Entry(_student(s.name), m, _path(s, m)) for m in wanted for s in students]
+    return [Entry(safe_student(s.name), m, _path(s, m)) for m in wanted for s in students]
 
 
 def grade_class(
@@ -124,6 +124,6 @@ def _module_of(course: Course, path: Path) -> str:
     raise GraderError(f"cannot tell which module {path.name} is; add --module {course.modules[0].id}")
 
 
-def _student(name: str) -> str:
+def safe_student(name: str) -> str:
     """A student id that is safe as a file name and in a spreadsheet."""
     return re.sub(r"[^\w.@ -]", "_", name).lstrip("=+-@. ")[:80] or "unnamed"

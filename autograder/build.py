@@ -29,7 +29,8 @@ from traitlets.config import Config
 from autograder.course import Course
 from autograder.errors import GraderError, SourceError
 from autograder.kernel import new_kernel
-from autograder.models import RUBRICS, Cell, Lab
+from autograder.models import Cell, Lab
+from autograder.nbgrader_notebook import read_nbgrader
 from autograder.source import read_lab
 from autograder.visible import reject_visible_outputs, reject_visible_values
 from autograder.weak import reject_weak_checks
@@ -92,7 +93,10 @@ def stale_files(course: Course, module: str) -> list[str]:
 
 def load_lab(course: Course, module: str) -> Lab:
     """Read a module's source and check what only the course knows: point sums and the share of theory."""
-    lab = read_lab(course.source(course[module].id))
+    source = course.source(module)
+    if source.suffix == ".ipynb":
+        return read_nbgrader(source, module)
+    lab = read_lab(source)
     _check_points(lab, course)
     _check_minutes(lab, course)
     return lab
@@ -115,6 +119,8 @@ def student_notebook(lab: Lab) -> NotebookNode:
 
 def stub_sources(lab: Lab) -> dict[str, str]:
     """The text of each cell as the student receives it, by id: an answer equal to it was not attempted."""
+    if lab.assignment:
+        return {cell.id: cell.stub for cell in lab.cells}
     return {cell.id: cell.source for cell in student_notebook(lab).cells}
 
 
@@ -173,7 +179,7 @@ def _notebook_cell(cell: Cell) -> NotebookNode:
             "solution": cell.role in ("task", "written"),
             "task": False,
         }
-        if cell.points:
+        if cell.role != "task":
             metadata["nbgrader"]["points"] = cell.points
     return make(source=cell.source, id=cell.id, metadata=metadata)  # type: ignore[no-untyped-call, no-any-return]
 
@@ -207,7 +213,10 @@ def _text(notebook: NotebookNode) -> str:
 
 
 def _check_points(lab: Lab, course: Course) -> None:
-    for rubric in RUBRICS:
+    for cell in lab.graded:
+        if cell.rubric not in course.rubric:
+            raise SourceError(f"{lab.at(cell)}: {cell.id!r} is {cell.rubric}, which the rubric of course.toml lacks")
+    for rubric in course.rubrics:
         total = sum(cell.points for cell in lab.graded if cell.rubric == rubric)
         if total != course.rubric[rubric]:
             cells = ", ".join(

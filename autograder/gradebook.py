@@ -68,12 +68,13 @@ class ClassBook:
 
     def add_module(self, lab: Lab) -> None:
         """Enter the module's graded cells, and its source notebook for nbgrader's own commands."""
-        self._book.update_or_create_assignment(lab.module)
-        source = self.folder / "source" / lab.module / f"{lab.module}.ipynb"
+        assignment, name = lab.gradebook_names
+        self._book.update_or_create_assignment(assignment)
+        source = self.folder / "source" / assignment / f"{name}.ipynb"
         source.parent.mkdir(parents=True, exist_ok=True)
         notebook = instructor_notebook(lab)
         nbformat.write(notebook, source)
-        resources = {"nbgrader": {"notebook": lab.module, "assignment": lab.module, "db_url": self.url}}
+        resources = {"nbgrader": {"notebook": name, "assignment": assignment, "db_url": self.url}}
         for step in (LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums, SaveCells):
             notebook, resources = step(parent=None, config=nbgrader_config()).preprocess(notebook, resources)
         self._book.db.expire_all()
@@ -81,19 +82,20 @@ class ClassBook:
     def save(self, lab: Lab, graded: Graded, handed_in: Path | None, maxima: dict[Rubric, float]) -> Grade:
         """Write one submission: notebooks, scores, and marks given by a person; returns the final grade."""
         student, module = graded.grade.student, graded.grade.module
-        self._write_notebooks(graded, handed_in)
+        self._write_notebooks(lab, graded, handed_in)
         self._book.update_or_create_student(student)
         with self._book.db.no_autoflush:  # nbgrader builds the submission's rows before it adds the submission
-            self._book.update_or_create_submission(module, student, timestamp=_handed_in_at(handed_in))
+            self._book.update_or_create_submission(lab.gradebook_names[0], student, timestamp=_handed_in_at(handed_in))
         checks = [self._entered(lab, check, student) for check in graded.grade.checks]
         self._book.db.commit()
         final = score_grade(student, module, checks, maxima)
-        self._reconcile(final)
+        self._reconcile(lab, final)
         return final.model_copy(update={"flags": graded.grade.flags, "seconds": graded.grade.seconds})
 
     def _entered(self, lab: Lab, check: CheckResult, student: str) -> CheckResult:
         """Enter one cell's points; a person's mark, given now or earlier, wins over the automatic score."""
-        entry = self._book.find_grade(check.cell, lab.module, lab.module, student)
+        assignment, notebook = lab.gradebook_names
+        entry = self._book.find_grade(check.cell, notebook, assignment, student)
         mark = self._marks.get((student, lab.module, check.cell), entry.manual_score)
         if mark is not None and not 0 <= mark <= check.possible:
             raise GraderError(f"{student}: {mark:g} points for {check.cell}, which gives 0 to {check.possible:g}")
@@ -104,21 +106,22 @@ class ClassBook:
         entry.needs_manual_grade = check.outcome in (Outcome.PENDING, Outcome.ERRORED)
         return check
 
-    def _write_notebooks(self, graded: Graded, handed_in: Path | None) -> None:
-        student, module = graded.grade.student, graded.grade.module
+    def _write_notebooks(self, lab: Lab, graded: Graded, handed_in: Path | None) -> None:
+        student, (assignment, notebook) = graded.grade.student, lab.gradebook_names
         handed_in_at = _handed_in_at(handed_in)
         for kind in ("submitted", "autograded"):
-            folder = self.folder / kind / student / module
+            folder = self.folder / kind / student / assignment
             folder.mkdir(parents=True, exist_ok=True)
             if handed_in_at:  # formgrader takes a submission for ungraded unless these say the same moment
                 (folder / "timestamp.txt").write_text(f"{handed_in_at.isoformat(' ')} UTC\n", "utf-8")
-        nbformat.write(graded.notebook, self.folder / "autograded" / student / module / f"{module}.ipynb")
+        nbformat.write(graded.notebook, self.folder / "autograded" / student / assignment / f"{notebook}.ipynb")
         if handed_in is not None and handed_in.is_file():
-            (self.folder / "submitted" / student / module / f"{module}.ipynb").write_bytes(handed_in.read_bytes())
+            (self.folder / "submitted" / student / assignment / f"{notebook}.ipynb").write_bytes(handed_in.read_bytes())
 
-    def _reconcile(self, final: Grade) -> None:
+    def _reconcile(self, lab: Lab, final: Grade) -> None:
         self._book.db.expire_all()
-        kept = self._book.find_submission(final.module, final.student).score
+        assignment, notebook = lab.gradebook_names
+        kept = self._book.find_submission_notebook(notebook, assignment, final.student).score
         if abs(kept - final.total) > 1e-9:
             raise GraderError(
                 f"gradebook.db says {kept:g} for {final.student}/{final.module}, the checks sum to {final.total:g}"

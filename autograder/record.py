@@ -108,7 +108,7 @@ def read_record(path: Path) -> GradeRecord:
 
 def answers_hash(submission: Submission) -> str:
     """SHA-256 of the texts that were graded, by cell id: all that a grade depends on of the file."""
-    return hashlib.sha256(json.dumps(submission.answers, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps([submission.answers, submission.own], sort_keys=True).encode()).hexdigest()
 
 
 def secret_fingerprint(course: Course) -> str:

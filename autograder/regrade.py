@@ -31,10 +31,9 @@ def regrade(course: Course, record_path: Path, submission: Path | None = None) -
     """Grade `submission`, else the one kept beside the record, as the recorded one was; compare check by check."""
     then = read_record(record_path)
     grader = ModuleGrader(course, then.module)
-    path = (
-        submission
-        or record_path.resolve().parents[2] / "submitted" / then.student / then.module / f"{then.module}.ipynb"
-    )
+    assignment, notebook = grader.lab.gradebook_names
+    kept = record_path.resolve().parents[2] / "submitted" / then.student / assignment / f"{notebook}.ipynb"
+    path = submission or kept
     if not path.is_file() and (submission or then.submission):
         raise GraderError(f"{path} does not exist; name the notebook that was graded with --submission")
     grade = grader.grade_file(path, then.student).grade

@@ -9,9 +9,7 @@ from pathlib import Path
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from autograder.course import Course
-from autograder.models import RUBRICS, Grade
-
-COLUMNS = ("student", "module", *RUBRICS, "pending", "total", "flags")
+from autograder.models import Grade, Rubric
 
 
 def write_report(course: Course, grades: list[Grade], folder: Path) -> None:
@@ -19,19 +17,20 @@ def write_report(course: Course, grades: list[Grade], folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / "grades.csv").open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(COLUMNS)
-        writer.writerows(table_row(grade) for grade in grades)
+        writer.writerow(("student", "module", *course.rubrics, "pending", "total", "flags"))
+        writer.writerows(table_row(grade, course.rubrics) for grade in grades)
     everything = [{**grade.model_dump(mode="json"), "total": grade.total} for grade in grades]
     (folder / "grades.json").write_text(json.dumps(everything, indent=1, ensure_ascii=False) + "\n", "utf-8")
     pages = Environment(
         loader=PackageLoader("autograder", "pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True
     )
     maxima: dict[str, float] = {
-        **{rubric: course.rubric[rubric] for rubric in RUBRICS},
+        **{rubric: course.rubric[rubric] for rubric in course.rubrics},
         "total": sum(course.rubric.values()),
     }
     (folder / "index.html").write_text(
-        pages.get_template("class.html").render(course=course, grades=grades, maxima=maxima, rubrics=RUBRICS), "utf-8"
+        pages.get_template("class.html").render(course=course, grades=grades, maxima=maxima, rubrics=course.rubrics),
+        "utf-8",
     )
     for student in sorted({grade.student for grade in grades}):
         page = folder / "feedback" / student / "index.html"
@@ -39,15 +38,15 @@ def write_report(course: Course, grades: list[Grade], folder: Path) -> None:
         theirs = [grade for grade in grades if grade.student == student]
         page.write_text(
             pages.get_template("feedback.html").render(
-                course=course, student=student, grades=theirs, maxima=maxima, rubrics=RUBRICS
+                course=course, student=student, grades=theirs, maxima=maxima, rubrics=course.rubrics
             ),
             "utf-8",
         )
 
 
-def table_row(grade: Grade) -> list[str]:
+def table_row(grade: Grade, rubrics: tuple[Rubric, ...]) -> list[str]:
     """One line of grades.csv; text that a spreadsheet would run as a formula is prefixed with an apostrophe."""
-    points = [*(getattr(grade, rubric) for rubric in RUBRICS), grade.pending, grade.total]
+    points = [*(getattr(grade, rubric) for rubric in rubrics), grade.pending, grade.total]
     return [_plain(grade.student), grade.module, *(f"{value:g}" for value in points), _plain(" | ".join(grade.flags))]
 
 

@@ -32,7 +32,7 @@ def test_json_holds_every_check(graded: Path) -> None:
 
 def test_formulas_are_defused() -> None:
     """Text that a spreadsheet would run is text."""
-    row = table_row(Grade(student='=HYPERLINK("x")', module="words", flags=("@SUM(1)", "b")))
+    row = table_row(Grade(student='=HYPERLINK("x")', module="words", flags=("@SUM(1)", "b")), ("theory", "code"))
     assert row[0] == '\'=HYPERLINK("x")'
     assert row[-1] == "'@SUM(1) | b"
 
