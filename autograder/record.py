@@ -8,6 +8,7 @@ import importlib.metadata
 import json
 import platform
 import re
+import site
 from functools import cache
 from pathlib import Path
 
@@ -119,7 +120,9 @@ def secret_fingerprint(course: Course) -> str:
 @cache
 def environment(lock: Path) -> Environment:
     """This process's Python and packages: those that `lock` names, or all that are installed when there is no lock."""
-    installed = {d.metadata["Name"]: d.version for d in importlib.metadata.distributions() if d.metadata["Name"]}
+    # Not sys.path, which grows as a process runs: setuptools appends what it brings along of other packages.
+    found = importlib.metadata.distributions(path=site.getsitepackages())
+    installed = {each.metadata["Name"]: each.version for each in found if each.metadata["Name"]}
     plain = {_plain(name): (name, version) for name, version in installed.items()}
     names = set(plain)
     if lock.is_file():

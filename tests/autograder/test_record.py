@@ -76,6 +76,9 @@ def test_the_environment_is_the_one_that_graded(graded: Path, tmp_path: Path) ->
     assert record.environment.python == platform.python_version()
     assert record.environment.lock is None
     assert record.environment.packages["papermill"] == version("papermill")
+    import setuptools  # noqa: F401 - it puts packages of its own on the path of this process
+
+    assert environment(tmp_path / "none").packages == record.environment.packages
     lock = tmp_path / "requirements.lock"
     lock.write_text("papermill==0.1 \\\n    --hash=sha256:ab\nno-such-package==1\n", "utf-8")
     locked = environment(lock)
