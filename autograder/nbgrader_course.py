@@ -32,7 +32,7 @@ def adopt_course(folder: Path, out: Path) -> Course:
 def find_handed_in(course: Course, submissions: Path, module: str | None = None) -> list[Entry]:
     """The submissions `<student>/<assignment>/<notebook>.ipynb`, of every student in each assignment handed in."""
     if not submissions.is_dir():
-        raise GraderError(f"{submissions} does not exist; pass a folder with one folder per student")
+        raise GraderError(f"{submissions} is no folder; pass one that holds a folder per student")
     students = sorted(path for path in submissions.iterdir() if path.is_dir() and not path.name.startswith("."))
     entries = []
     for one in course.modules:

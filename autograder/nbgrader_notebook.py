@@ -43,6 +43,7 @@ class _Scope:
     """What the cells read so far define."""
 
     names: dict[str, _Origin] = field(default_factory=dict)
+    constants: set[str] = field(default_factory=set)
     functions: set[str] = field(default_factory=set)
     since_check: list[str] = field(default_factory=list)
 
@@ -56,8 +57,8 @@ def read_nbgrader(path: Path, module: str) -> Lab:
         cell = _cell(node, number, stubs)
         if cell.role == "check":
             cell = _bound(cell, scope, tuple(cells), path)
-        elif cell.kind == "code":
-            _define(cell, scope)
+        if cell.kind == "code":
+            _define(replace(cell, source=str(node.source)), scope)
         if node.metadata.get("nbgrader", {}).get("grade_id"):
             cells.append(cell)
     return Lab(module=module, path=str(path), cells=tuple(cells), assignment=path.parent.name)
@@ -116,19 +117,36 @@ def _define(cell: Cell, scope: _Scope) -> None:
         tree = parsed(cell.source)
     except SourceError:
         return  # not Python, a %%bash cell say: it defines nothing that a check could name
-    pure = cell.role == "plain" and all(_is_pure(node) for node in tree.body)
+    pure = cell.role == "check" or (cell.role == "plain" and all(_is_pure(node) for node in tree.body))
     kind: Literal["task", "unreachable"] = "task" if cell.role in ("task", "written") else "unreachable"
-    text = cell.id if kind == "task" else f"computed by {cell.id}, a cell that runs in the student's notebook alone"
+    place = "another check" if cell.role == "check" else "a cell that runs in the student's notebook alone"
+    text = cell.id if kind == "task" else f"computed by {cell.id}, {place}"
     scope.names.update(dict.fromkeys(assigned_names(cell.source), _Origin(kind, text)))
+    changed = _Origin("unreachable", f"changed in place by {cell.id}")
+    scope.names.update(dict.fromkeys(set(_changed(tree)) & scope.constants, changed))
     for node in tree.body:
         if isinstance(node, (ast.Import, ast.ImportFrom)):
             scope.names.update(_imports(node))
-        elif pure and isinstance(node, ast.Assign):
-            scope.names.update(dict.fromkeys(assigned_names(ast.unparse(node)), _Origin("given", ast.unparse(node))))
+        elif pure and isinstance(node, ast.Assign) and is_literal(node.value):
+            constants = assigned_names(ast.unparse(node))
+            scope.constants |= constants
+            scope.names.update(dict.fromkeys(constants, _Origin("given", ast.unparse(node))))
         elif kind == "task" and isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
             scope.functions.add(node.name)
     if kind == "task":
         scope.since_check.append(cell.id)
+
+
+def _changed(tree: ast.AST) -> Iterator[str]:
+    """Names whose value a cell changes without assigning it: `rows[0] = 1`, or a method called for its effect."""
+    for node in ast.walk(tree):
+        part = node.value if isinstance(node, ast.Expr) else node
+        if isinstance(part, ast.Call) and part is not node:
+            part = part.func
+        elif not isinstance(part, (ast.Subscript, ast.Attribute)) or isinstance(part.ctx, ast.Load):
+            continue
+        if isinstance(part, (ast.Subscript, ast.Attribute)) and isinstance(part.value, ast.Name):
+            yield part.value.id
 
 
 def _is_pure(node: ast.stmt) -> bool:
@@ -150,14 +168,9 @@ def _imports(node: ast.Import | ast.ImportFrom) -> Iterator[tuple[str, _Origin]]
         if alias.name == "*":
             names = set(dir(importlib.import_module(module))) if _installed(module) else set()
             text = f"from {module} import {{name}}"
+        lacking = _Origin("unreachable", f"imported from {module}, which is not installed where grading runs")
         for name in names:
-            origin = _Origin("given", text.format(name=name))
-            yield (
-                name,
-                origin
-                if _installed(module)
-                else _Origin("unreachable", f"imported from {module}, which is not installed where grading runs"),
-            )
+            yield name, _Origin("given", text.format(name=name)) if _installed(module) else lacking
 
 
 def _installed(module: str) -> bool:

@@ -191,7 +191,7 @@ def test_folders_without_notebooks_or_submissions_say_so(course101: Path, tmp_pa
     with pytest.raises(GraderError, match="holds no graded notebooks; expected"):
         adopt_course(tmp_path, tmp_path / "out")
     course = adopt_course(course101, tmp_path / "out")
-    with pytest.raises(GraderError, match="does not exist; pass a folder with one folder per student"):
+    with pytest.raises(GraderError, match="is no folder; pass one that holds a folder per student"):
         find_handed_in(course, tmp_path / "nowhere")
     (tmp_path / "students" / "an").mkdir(parents=True)
     with pytest.raises(GraderError, match=r"it has ps1.problem1, ps1.problem2"):

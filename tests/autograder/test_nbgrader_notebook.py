@@ -247,6 +247,25 @@ def test_what_the_grader_lacks_is_named(tmp_path: Path) -> None:
     assert "is not Python" in found["four"].unjudged
 
 
+def test_checks_know_what_earlier_checks_import(tmp_path: Path) -> None:
+    """Imports and constants of a check hold for the next one; what a check computed, or a cell changed, does not."""
+    path = course(
+        tmp_path,
+        new_code_cell("rows = [1, 2]\nlimits = {'low': 1}\nnames = ['a']"),
+        new_code_cell("rows.append(3)\nlimits['high'] = 4\nprint(names.index('a'))"),
+        graded("task", "size", "def size(n):\n    ### BEGIN SOLUTION\n    return n\n    ### END SOLUTION"),
+        graded("check", "one", "from math import isclose\nBEST = 3\nfound = size(2)\nassert isclose(found, 2)", 1),
+        graded("check", "two", "assert isclose(size(BEST), 3) and size(len(names)) == 1", 1),
+        graded("check", "three", "assert size(3) > found", 1),
+        graded("check", "four", "assert size(len(rows)) == 3 and size(len(limits)) == 2", 1),
+    )
+    found = read_nbgrader(path, "m")
+    assert not found["two"].unjudged
+    assert set(found["two"].source.split("\n")[:-1]) == {"from math import isclose", "BEST = 3", "names = ['a']"}
+    assert "needs found, computed by one, another check" in found["three"].unjudged
+    assert "needs limits, changed in place by cell-2; it needs rows, changed in place by" in found["four"].unjudged
+
+
 def test_stubs_are_those_of_the_courses_own_settings(tmp_path: Path) -> None:
     """nbgrader_config.py decides what untouched work looks like, as it does for nbgrader."""
     path = course(tmp_path, graded("task", "one", SCALE), graded("check", "two", "assert scale([1]) == 3", 1))
