@@ -68,9 +68,8 @@ GOOD = {
 }
 
 
-def course(folder: Path, **changes: str) -> Course:
+def course(folder: Path, text: str = MODULE, **changes: str) -> Course:
     """A course of one small module, whose places are filled with `changes`."""
-    text = MODULE
     for place, filling in {**GOOD, **changes}.items():
         text = text.replace(place, filling)
     (folder / "solutions").mkdir()
@@ -79,10 +78,10 @@ def course(folder: Path, **changes: str) -> Course:
     return load_course(folder)
 
 
-def refusal(folder: Path, **changes: str) -> str:
+def refusal(folder: Path, text: str = MODULE, **changes: str) -> str:
     """What `autograder build` says of the module with `changes`."""
     with pytest.raises(SourceError) as refused:
-        build_module(course(folder, **changes), "one", execute=False)
+        build_module(course(folder, text, **changes), "one", execute=False)
     return str(refused.value)
 
 
@@ -90,6 +89,53 @@ def test_a_sound_module_builds(tmp_path: Path) -> None:
     """The module without a change is refused nothing, run or not."""
     lab = build_module(course(tmp_path), "one")
     assert [cell.id for cell in lab.graded] == ["theory-key-check", "code-double-check"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        (
+            "points=2",
+            "points=3",
+            (
+                "one.py: code adds up to 3 points, not 2: code-double-check 3 (line 38). "
+                "Change points= of these cells, or code in the rubric of course.toml"
+            ),
+        ),
+        (
+            'id="shown"',
+            'id="text"',
+            "one.py:20: id 'text' stands already on line 17; give one of the two another id",
+        ),
+        (
+            'check="code-double"',
+            'check="code-dubble"',
+            (
+                "one.py:38: check 'code-double-check' judges 'code-dubble', which is no task here. "
+                "Write the id of a task=true or answer= cell in check=: code-double, theory-key"
+            ),
+        ),
+        (
+            'check="code-double" points=2',
+            "",
+            (
+                "one.py:38: cell 'code-double-check' holds hidden tests but is no check; "
+                'add check="TASK" points=N to its header'
+            ),
+        ),
+        (
+            "y = double(3)",
+            "y = dubble(3)",
+            (
+                "one.py:38: check 'code-double-check' uses dubble, which neither its tasks (code-double) assign nor a "
+                "parameters or shared=true cell. Name the right task in check=, or define it in a shared cell"
+            ),
+        ),
+    ],
+)
+def test_errors_name_cell_line_and_way_out(tmp_path: Path, old: str, new: str, message: str) -> None:
+    """What cannot be graded is refused with the whole sentence that an author needs."""
+    assert refusal(tmp_path, MODULE.replace(old, new)) == message
 
 
 @pytest.mark.parametrize(
