@@ -9,7 +9,8 @@ COMPILE := uv pip compile --universal --generate-hashes --no-header --no-emit-in
 .PHONY: demo build release test lint bench lock assets
 
 demo: $(READY)  ## grade a sample class of module 01 into out/demo
-	@autograder grade assets/sample_class --out out/demo --marks assets/sample_class/marks.csv --workers 2
+	@walls=; autograder walls || { walls=--no-sandbox; echo "This class is ours: grading it without walls."; }; \
+	autograder grade assets/sample_class --out out/demo --marks assets/sample_class/marks.csv $$walls
 
 build: $(READY)  ## write both notebooks of every module from its source
 	@autograder build

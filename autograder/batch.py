@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import multiprocessing
+import hashlib
+import os
 import re
-from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
@@ -15,9 +16,12 @@ from autograder.course import Course, load_course
 from autograder.errors import GraderError
 from autograder.gradebook import ClassBook, Marks
 from autograder.grading import Graded, ModuleGrader
+from autograder.journal import Journal
 from autograder.models import Grade
+from autograder.pool import OpenPool, run_all
 from autograder.record import write_record
 from autograder.report import write_report
+from autograder.walls.sandbox import Sandbox
 
 Progress = Callable[[int, int, Grade], None]
 
@@ -37,7 +41,7 @@ def find_submissions(course: Course, submissions: Path, module: str | None = Non
     Every student is expected to hand in each module that anybody handed in, or just `module`.
     """
     if submissions.is_file():
-        return [Entry(safe_student(submissions.stem), module or _module_of(course, submissions), submissions)]
+        return [Entry(_student(submissions.stem), module or _module_of(course, submissions), submissions)]
     if not submissions.is_dir():
         raise GraderError(f"{submissions} does not exist; pass a folder with one folder per student, or one notebook")
     students = sorted(folder for folder in submissions.iterdir() if folder.is_dir() and not folder.name.startswith("."))
@@ -49,7 +53,8 @@ def find_submissions(course: Course, submissions: Path, module: str | None = Non
     if not wanted:
         known = ", ".join(m.id for m in course.modules)
         raise GraderError(f"no notebook of this course under {submissions}; looked for {known}")
-    return [Entry(safe_student(s.name), m, _path(s, m)) for m in wanted for s in students]
+    ids = student_ids([folder.name for folder in students])
+    return [Entry(ids[s.name], m, _path(s, m)) for m in wanted for s in students]
 
 
 def grade_class(
@@ -58,48 +63,72 @@ def grade_class(
     folder: Path,
     *,
     marks: Marks | None = None,
-    workers: int = 1,
+    pool: OpenPool | None = None,
+    walls: bool = True,
+    again: bool = False,
     progress: Progress | None = None,
 ) -> list[Grade]:
     """Grade `entries` into `folder`: gradebook, notebooks, tables and pages; returns the grades in the same order.
 
-    With `workers` > 1 that many processes run submissions; this one alone writes.
+    A `pool` (see `autograder.pool`) runs submissions in other processes; this one alone writes. What an earlier run
+    into the same folder graded, with nothing changed since, is taken from there unless `again`.
     """
     labs = {module: load_lab(course, module) for module in dict.fromkeys(entry.module for entry in entries)}
-    book = ClassBook(folder, marks)
+    book, journal = ClassBook(folder, marks), Journal(course, folder)
+    keys = [journal.key(entry.module, entry.path) for entry in entries]
+    waiting = {} if again else _kept(journal, keys, entries)
+    left = [index for index in range(len(entries)) if index not in waiting]
     grades: list[Grade] = []
-    try:
-        for lab in labs.values():
-            book.add_module(lab)
-        for graded, entry in zip(_graded(course, entries, workers), entries, strict=True):
+
+    def take(position: int, graded: Graded) -> None:
+        journal.keep(keys[left[position]], graded)
+        waiting[left[position]] = graded
+        save()
+
+    def save() -> None:
+        """Keep the order of `entries` in everything that is written, whichever is ready first."""
+        while len(grades) in waiting:
+            entry, graded = entries[len(grades)], waiting.pop(len(grades))
             final = book.save(labs[entry.module], graded, entry.path, course.rubric)
             write_record(course, labs[entry.module], entry.path, automatic=graded.grade, final=final, folder=folder)
             grades.append(final)
             if progress:
                 progress(len(grades), len(entries), final)
+
+    try:
+        for lab in labs.values():
+            book.add_module(lab)
+        save()
+        work = partial(grade_entry, course.root, walls)
+        if pool is None:
+            for position, index in enumerate(left):
+                take(position, work(entries[index]))
+        else:
+            run_all(pool, work, [entries[index] for index in left], take)
     finally:
         book.close()
     write_report(course, grades, folder)
     return grades
 
 
-def _graded(course: Course, entries: list[Entry], workers: int) -> Iterator[Graded]:
-    workers = min(workers, len(entries))
-    if workers <= 1:
-        yield from (_grade(course, entry) for entry in entries)
-        return
-    with ProcessPoolExecutor(workers, multiprocessing.get_context("spawn")) as pool:
-        yield from pool.map(partial(_grade, course), entries)
+def _kept(journal: Journal, keys: list[str], entries: list[Entry]) -> dict[int, Graded]:
+    found = [journal.find(key, entry.student, entry.module) for key, entry in zip(keys, entries, strict=True)]
+    return {index: graded for index, graded in enumerate(found) if graded is not None}
 
 
-def _grade(course: Course, entry: Entry) -> Graded:
-    return _grader(course.root, entry.module).grade_file(entry.path, entry.student)
+def grade_entry(root: Path, walls: bool, entry: Entry) -> Graded:  # noqa: FBT001 - also called in other processes
+    """Grade one submission of the course at `root`; a process keeps its sandbox and what it parsed."""
+    return _grader(root, walls, entry.module).grade_file(entry.path, entry.student)
 
 
 @cache
-def _grader(root: Path, module: str) -> ModuleGrader:
-    """One a process: parsing a module and importing what its checks need takes seconds."""
-    return ModuleGrader(load_course(root), module)
+def _grader(root: Path, walls: bool, module: str) -> ModuleGrader:  # noqa: FBT001 - a cache's key
+    return ModuleGrader(load_course(root), module, sandbox=_sandbox(root, walls))
+
+
+@cache
+def _sandbox(root: Path, walls: bool) -> Sandbox:  # noqa: FBT001 - a cache's key
+    return Sandbox(load_course(root), walls=walls)
 
 
 def _path(student: Path, module: str) -> Path:
@@ -124,6 +153,17 @@ def _module_of(course: Course, path: Path) -> str:
     raise GraderError(f"cannot tell which module {path.name} is; add --module {course.modules[0].id}")
 
 
-def safe_student(name: str) -> str:
+def student_ids(names: list[str]) -> dict[str, str]:
+    """A student id for each folder name; a name that has to be changed for it never takes another student's."""
+    taken = Counter(map(_student, names))
+    return {
+        name: _student(name)
+        if taken[_student(name)] == 1 or _student(name) == name
+        else f"{_student(name)}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
+        for name in names
+    }
+
+
+def _student(name: str) -> str:
     """A student id that is safe as a file name and in a spreadsheet."""
     return re.sub(r"[^\w.@ -]", "_", name).lstrip("=+-@. ")[:80] or "unnamed"

@@ -14,6 +14,7 @@ from autograder.lab import Failure, Raised, check_seed, examiner
 from autograder.models import Cell, CheckResult, Lab, Outcome
 from autograder.names import assigned_names, free_names
 from autograder.proxy import Ask, fetch_names
+from autograder.readable import readable
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,7 @@ def result(
         outcome=outcome,
         points=min(max(earned, 0), cell.points),
         possible=cell.points,
-        reason=reason,
+        reason=readable(reason),
         seconds=round(seconds, 3),
     )
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from autograder.course import Course, load_course
 from autograder.errors import GraderError
 from autograder.models import Grade, Rubric
+from autograder.pool import OpenPool
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -59,13 +60,40 @@ def _grade(course: Course, arguments: argparse.Namespace) -> int:
     find = find_handed_in if arguments.nbgrader_source else find_submissions
     entries = find(course, arguments.submissions, arguments.module)
     marks = read_marks(arguments.marks) if arguments.marks else None
+    pool = _pool(course, arguments, len(entries))
     width = max(len(entry.student) for entry in entries)
     print(_table_head(width, course.rubrics))
     grades = grade_class(
-        course, entries, arguments.out, marks=marks, workers=arguments.workers, progress=_printer(width, course.rubrics)
+        course,
+        entries,
+        arguments.out,
+        marks=marks,
+        pool=pool,
+        walls=arguments.walls,
+        again=arguments.again,
+        progress=_printer(width, course.rubrics),
     )
     print(f"\n{arguments.out / 'index.html'}  {arguments.out / 'grades.csv'}  {arguments.out / 'gradebook.db'}")
     return 1 if any("grader error" in flag for grade in grades for flag in grade.flags) else 0
+
+
+def _pool(course: Course, arguments: argparse.Namespace, submissions: int) -> OpenPool | None:
+    from autograder.pool import dask_pool, local_pool
+
+    if arguments.scheduler:
+        return dask_pool(arguments.scheduler)
+    workers = min(arguments.workers or os.cpu_count() or 1, submissions)
+    return local_pool(workers, course.preload) if workers > 1 else None
+
+
+def _walls(course: Course, arguments: argparse.Namespace) -> int:  # noqa: ARG001 - every command takes both
+    from autograder.walls.sandbox import Sandbox
+
+    sandbox = Sandbox(course.model_copy(update={"preload": ()}))  # what it imports has no say in this
+    sandbox.start()
+    print(f"student code runs {sandbox.kind}")
+    sandbox.close()
+    return 0
 
 
 def _try(course: Course, arguments: argparse.Namespace) -> int:
@@ -142,7 +170,10 @@ def _parser() -> argparse.ArgumentParser:
     )
     grade.add_argument("--module", help="grade only this module")
     grade.add_argument("--marks", type=Path, help="a CSV of marks: student,module,cell,points")
-    grade.add_argument("--workers", type=int, default=1, help="how many submissions run at a time (default: 1)")
+    grade.add_argument("--workers", type=int, help="how many submissions run at a time (default: one a core)")
+    grade.add_argument("--scheduler", metavar="ADDRESS", help="grade on the workers of this Dask scheduler instead")
+    grade.add_argument("--again", action="store_true", help="grade what an earlier run into this folder graded, too")
+    grade.add_argument("--no-sandbox", dest="walls", action="store_false", help="no walls: only for code you trust")
     grade.set_defaults(run=_grade)
 
     trial = commands.add_parser("try", help="grade one file and print every check's reason")
@@ -154,6 +185,9 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--record", type=Path, required=True, help="DIR/records/<student>/<module>.json")
     again.add_argument("--submission", type=Path, help="the notebook (default: the one kept in DIR/submitted)")
     again.set_defaults(run=_regrade)
+
+    walls = commands.add_parser("walls", help="say whether student code can be walled in here, and if not, why")
+    walls.set_defaults(run=_walls)
 
     release = commands.add_parser("release", help="write the folder that students get")
     release.add_argument("--out", type=Path, default=Path("out/release"))

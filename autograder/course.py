@@ -23,11 +23,20 @@ class _Frozen(BaseModel):
 
 
 class Limits(_Frozen):
-    """Wall-clock limits in seconds: one cell, one remote call, one `examine`."""
+    """What one submission may use: wall-clock seconds (a cell, a remote call, an `examine`, all together) and the rest.
+
+    `memory_mb` is that of all its processes together, `processes` counts threads, `disk_mb` is that of each place
+    it can write to, `output_mb` is what its cells may print together.
+    """
 
     cell_s: float = 30
     call_s: float = 15
     examine_s: float = 30
+    total_s: float = 600
+    memory_mb: int = 4_096
+    processes: int = 256
+    disk_mb: int = 512
+    output_mb: float = 10
 
 
 class Module(_Frozen):
@@ -50,6 +59,7 @@ class Course(_Frozen):
     rubric: dict[Rubric, float] = {"theory": 30, "code": 30, "results": 30, "report": 10}
     theory_share: tuple[float, float] | None = None
     preload: tuple[str, ...] = ()
+    mounts: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
     modules: tuple[Module, ...]
     root: Path = Path()

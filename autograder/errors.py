@@ -1,7 +1,9 @@
 """What can go wrong on the grader's side; a learner's mistake is an `autograder.lab.Failure` instead."""
 
+from autograder.lab import NoVerdict
 
-class GraderError(Exception):
+
+class GraderError(NoVerdict):
     """The course, the command or the grader itself is at fault; never costs a learner points silently."""
 
 

@@ -21,6 +21,7 @@ from autograder.build import CODE_STUB, TEXT_STUB, instructor_notebook, nbgrader
 from autograder.check import result
 from autograder.errors import GraderError
 from autograder.grading import Graded
+from autograder.merge import read_handed_in
 from autograder.models import CheckResult, Grade, Lab, Outcome, Rubric
 from autograder.score import grade as score_grade
 
@@ -32,6 +33,10 @@ c.CourseDirectory.db_url = "sqlite:///" + c.CourseDirectory.root + "/gradebook.d
 c.ExportPlugin.to = "nbgrader-grades.csv"
 c.ClearSolutions.code_stub = {{"python": {code!r}}}
 c.ClearSolutions.text_stub = {text!r}
+# Formgrader and feedback show what students' code put out: text and pictures, nothing that a browser would run.
+c.HTMLExporter.preprocessors = ["nbconvert.preprocessors.sanitize.SanitizeHTML"]
+c.SanitizeHTML.safe_output_keys = {{"text/plain", "image/png", "image/jpeg", "metadata"}}
+c.SanitizeHTML.sanitized_output_types = set()
 '''
 
 
@@ -114,9 +119,16 @@ class ClassBook:
             folder.mkdir(parents=True, exist_ok=True)
             if handed_in_at:  # formgrader takes a submission for ungraded unless these say the same moment
                 (folder / "timestamp.txt").write_text(f"{handed_in_at.isoformat(' ')} UTC\n", "utf-8")
-        nbformat.write(graded.notebook, self.folder / "autograded" / student / assignment / f"{notebook}.ipynb")
-        if handed_in is not None and handed_in.is_file():
-            (self.folder / "submitted" / student / assignment / f"{notebook}.ipynb").write_bytes(handed_in.read_bytes())
+        autograded = self.folder / "autograded" / student / assignment / f"{notebook}.ipynb"
+        # Outputs are the student's: they may hold half of a surrogate pair, which no file can.
+        autograded.write_text(f"{nbformat.writes(graded.notebook)}\n", "utf-8", errors="replace")
+        if handed_in is None:
+            return
+        try:
+            copy = read_handed_in(handed_in)
+        except OSError:
+            return  # the grade's flags say what is wrong with the file
+        (self.folder / "submitted" / student / assignment / f"{notebook}.ipynb").write_bytes(copy)
 
     def _reconcile(self, lab: Lab, final: Grade) -> None:
         self._book.db.expire_all()

@@ -13,11 +13,12 @@ from nbformat import NotebookNode
 from autograder.build import instructor_notebook, load_lab, stub_sources
 from autograder.check import Judge, result, shared_names
 from autograder.course import Course, Module, course_secret, draw_seed
-from autograder.examiner import examine_workspace, start_examiner
 from autograder.merge import Submission, merged_notebook, read_submission
 from autograder.models import CheckResult, Grade, Lab, Outcome
-from autograder.run import Session, run_notebook, scratch_workspace
+from autograder.run import Session, run_notebook
 from autograder.score import grade, written_result
+from autograder.walls.bubblewrap import WallsUnavailable
+from autograder.walls.sandbox import Sandbox
 
 
 @dataclass(frozen=True)
@@ -29,16 +30,19 @@ class Graded:
 
 
 class ModuleGrader:
-    """Everything about a module that its submissions share: the parsed lab, its stubs, the trusted names."""
+    """Everything about a module that its submissions share: the parsed lab, its stubs, the walls.
 
-    def __init__(self, course: Course, module_id: str) -> None:
+    Modules of one course may share a `sandbox`; it starts with the first submission.
+    """
+
+    def __init__(self, course: Course, module_id: str, *, sandbox: Sandbox | None = None) -> None:
         self.course = course
         self.module: Module = course[module_id]
         self.lab: Lab = load_lab(course, module_id)
         self.stubs = stub_sources(self.lab)
         self._secret = course_secret(course)
         self._compiled: dict[str, Any] = {}
-        start_examiner(course.preload)
+        self.sandbox = sandbox or Sandbox(course)
         self._plain: set[tuple[str, str]] = set()
         if self.lab.assignment:
             self.lab = self._calibrated(Path(self.lab.path))
@@ -85,27 +89,23 @@ class ModuleGrader:
     def _run(
         self, notebook: NotebookNode, submission: Submission, student: str
     ) -> tuple[list[CheckResult], NotebookNode, list[str]]:
-        limits = self.module.limits
-        with scratch_workspace(self.module.id) as (workspace, environment):
-
-            def examine(target: str, **arguments: Any) -> Any:
-                return examine_workspace(workspace, environment, target, arguments, limits.examine_s)
-
-            judge = Judge(
-                lab=self.lab,
-                shared=shared_names(self.lab, self.module.parameters),
-                seed=lambda check: draw_seed(self._secret, student, self.module.id, check),
-                examine=examine,
-                attempted=partial(submission.attempted, stubs=self.stubs),
-                _compiled=self._compiled,
-            )
-            session = Session(judge=judge, limits=limits, workspace=workspace, environment=environment)
-            try:
-                ran = run_notebook(notebook, session, dict(self.module.parameters))
-            except Exception as error:  # noqa: BLE001 - flagged for the instructor; the class goes on
-                fault = f"grader error: {type(error).__name__}: {error}"
-                return self._faulted(session.results, fault), notebook, [*session.flags, fault]
-            return session.results, ran, session.flags
+        judge = Judge(
+            lab=self.lab,
+            shared=shared_names(self.lab, self.module.parameters),
+            seed=lambda check: draw_seed(self._secret, student, self.module.id, check),
+            examine=lambda target, **arguments: session.examine(target, **arguments),  # noqa: PLW0108 - made below
+            attempted=partial(submission.attempted, stubs=self.stubs),
+            _compiled=self._compiled,
+        )
+        session = Session(judge=judge, limits=self.module.limits, sandbox=self.sandbox)
+        try:
+            ran = run_notebook(notebook, session, dict(self.module.parameters))
+        except WallsUnavailable:
+            raise
+        except Exception as error:  # noqa: BLE001 - flagged for the instructor; the class goes on
+            fault = f"grader error: {type(error).__name__}: {error}"
+            return self._faulted(session.results, fault), notebook, [*session.flags, fault]
+        return session.results, ran, session.flags
 
     def _faulted(self, found: list[CheckResult], fault: str) -> list[CheckResult]:
         """Keep what was judged before the grader's own fault; the rest is errored, not failed."""

@@ -1,11 +1,11 @@
-"""A kernel for one submission, and the questions that the grader asks it between cells."""
+"""The questions that the grader asks a submission's kernel between cells; and a plain kernel for building notebooks."""
 
 from __future__ import annotations
 
 import ast
 import json
-import os
-import sys
+import re
+import signal
 import time
 from pathlib import Path
 from queue import Empty
@@ -19,25 +19,7 @@ from nbclient.util import ensure_async
 from autograder.errors import KernelDied
 from autograder.lab import Failure
 
-_KEPT_VARIABLES = ("LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "SSL_CERT_FILE", "SSL_CERT_DIR")
-
-
-def kernel_environment(workspace: Path) -> dict[str, str]:
-    """The variables that student code sees: a home and a workspace of its own, nothing of the grader's."""
-    home = workspace.parent / "home"
-    home.mkdir(parents=True, exist_ok=True)
-    kept = {name: os.environ[name] for name in _KEPT_VARIABLES if name in os.environ}
-    search = [str(Path(sys.executable).parent), *os.environ.get("PATH", os.defpath).split(os.pathsep)]
-    return kept | {
-        "PATH": os.pathsep.join(search),
-        "HOME": str(home),
-        "TMPDIR": str(home),
-        "IPYTHONDIR": str(home / ".ipython"),
-        "LAB_WORKSPACE": str(workspace),
-        "OMP_NUM_THREADS": "1",
-        "OPENBLAS_NUM_THREADS": "1",
-        "DO_NOT_TRACK": "true",
-    }
+_TEXT_LITERAL = re.compile(r"""'(?:[^'\\]++|\\.)*+'|"(?:[^"\\]++|\\.)*+\"""")
 
 
 def new_kernel(folder: Path) -> AsyncKernelManager:
@@ -65,25 +47,30 @@ class KernelLink:
         deadline = time.monotonic() + self._limit_s
         reply = await self._reply(request, deadline)
         if reply is None:
-            await ensure_async(self._client.km.interrupt_kernel())  # type: ignore[union-attr]
+            km: Any = self._client.km
+            km.guest.signal(signal.SIGINT)
             late = await self._reply(request, time.monotonic() + 3)
             if late is None:
-                await ensure_async(self._client.km.shutdown_kernel(now=True))  # type: ignore[union-attr]
+                km.guest.kill()
                 raise KernelDied(f"a call took more than {self._limit_s:g} s and could not be interrupted")
             raise Failure(f"this took more than {self._limit_s:g} seconds and was stopped")
         result = reply["content"].get("user_expressions", {}).get("reply", {})
         if result.get("status") != "ok":
             return json.dumps({"error": {"type": str(result.get("ename")), "message": str(result.get("evalue"))}})
         try:
-            return str(ast.literal_eval(result["data"]["text/plain"]))
-        except (ValueError, SyntaxError, KeyError, MemoryError, RecursionError) as error:
+            text = result["data"]["text/plain"]
+            # Of one literal the parser makes one node; of a forged list of numbers, gigabytes.
+            if not _TEXT_LITERAL.fullmatch(text):
+                raise Failure("the notebook's answer cannot be read: it is not one text")
+            return str(ast.literal_eval(text))
+        except (ValueError, SyntaxError, KeyError, TypeError, MemoryError, RecursionError) as error:
             raise Failure(f"the notebook's answer cannot be read: {type(error).__name__}") from error
 
     async def _reply(self, request: str, deadline: float) -> dict[str, Any] | None:
         kc: Any = self._client.kc
         while time.monotonic() < deadline:
             try:
-                message: dict[str, Any] = await ensure_async(kc.shell_channel.get_msg(timeout=0.5))
+                message: dict[str, Any] = await ensure_async(kc.shell_channel.get_msg(timeout=0.1))
             except (Empty, TimeoutError):
                 if not await ensure_async(self._client.km.is_alive()):  # type: ignore[union-attr]
                     raise KernelDied("the kernel died while a check was asking it") from None

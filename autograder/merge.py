@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import nbformat.reader
@@ -38,15 +40,13 @@ def read_submission(path: Path, lab: Lab) -> Submission:
     What is missing or ambiguous is left out and named in `flags`; nothing else of the file is looked at.
     """
     try:
-        if path.stat().st_size > MAX_NOTEBOOK_BYTES:
-            return Submission({}, (f"notebook too large: {path.stat().st_size:,} bytes",))
-        text = path.read_text("utf-8")
+        text = read_handed_in(path).decode("utf-8")
         data = json.loads(text)
         if not isinstance(data, dict) or not isinstance(data.get("nbformat"), int):
             return Submission({}, ("not a notebook: no nbformat number in it",))
         flags = () if data["nbformat"] >= 4 else (f"old notebook format {data['nbformat']}, converted",)
-        notebook = nbformat.convert(nbformat.reader.reads(text), 4)
-        cells = [(_grade_id(cell), cell) for cell in notebook.cells]
+        found = data["cells"] if data["nbformat"] >= 4 else nbformat.convert(nbformat.reader.reads(text), 4).cells
+        cells = [(_grade_id(cell), cell) for cell in found if isinstance(cell, dict)]
     except FileNotFoundError:
         return Submission({}, ("missing notebook",))
     except (OSError, UnicodeDecodeError) as error:
@@ -56,6 +56,19 @@ def read_submission(path: Path, lab: Lab) -> Submission:
     except Exception as error:  # noqa: BLE001 - nbformat raises whatever a malformed file provokes
         return Submission({}, (f"not a notebook: {type(error).__name__}: {str(error)[:200]}",))
     return _pick(cells, lab, flags)
+
+
+def read_handed_in(path: Path) -> bytes:
+    """The bytes of a file that a student handed in; OSError when it is no plain file or too large.
+
+    A link, of the file or of the module's folder, could lead to another student's work or to the solution.
+    """
+    found = path.lstat()
+    if not stat.S_ISREG(found.st_mode) or (path.parent.name == path.stem and path.parent.is_symlink()):
+        raise OSError(f"{path.name} is not a plain file")
+    if found.st_size > MAX_NOTEBOOK_BYTES:
+        raise OSError(f"{path.name} is too large: {found.st_size:,} bytes, at most {MAX_NOTEBOOK_BYTES:,}")
+    return path.read_bytes()
 
 
 def merged_notebook(notebook: NotebookNode, lab: Lab, submission: Submission, stubs: dict[str, str]) -> NotebookNode:
@@ -77,13 +90,15 @@ def _with_own(cells: list[NotebookNode], submission: Submission) -> list[Noteboo
     return [*own.get("", ()), *(each for cell in cells for each in (cell, *own.get(cell.id, ())))]
 
 
-def _pick(cells: list[tuple[str, NotebookNode]], lab: Lab, flags: tuple[str, ...]) -> Submission:
+def _pick(cells: list[tuple[str, dict[str, Any]]], lab: Lab, flags: tuple[str, ...]) -> Submission:
     answers: dict[str, str] = {}
     known = {cell.id for cell in lab.cells}
     if not any(cell_id in known for cell_id, _ in cells):
         return Submission({}, (*flags, f"another notebook: none of its cells belongs to {lab.module}"))
     for wanted in lab.with_role("task") + lab.with_role("written"):
-        texts = {str(cell.source) for cell_id, cell in cells if cell_id == wanted.id and cell.cell_type == wanted.kind}
+        texts = {
+            _text(cell) for cell_id, cell in cells if cell_id == wanted.id and cell.get("cell_type") == wanted.kind
+        }
         if len(texts) == 1:
             answers[wanted.id] = texts.pop()
         elif texts:
@@ -93,17 +108,25 @@ def _pick(cells: list[tuple[str, NotebookNode]], lab: Lab, flags: tuple[str, ...
     return Submission(answers, flags, _own_cells(cells, known) if lab.assignment else ())
 
 
-def _own_cells(cells: list[tuple[str, NotebookNode]], known: set[str]) -> tuple[tuple[str, str, str], ...]:
+def _own_cells(cells: list[tuple[str, dict[str, Any]]], known: set[str]) -> tuple[tuple[str, str, str], ...]:
     own, after = [], ""
     for cell_id, cell in cells:
         if cell_id in known:
             after = cell_id
-        elif cell.cell_type in ("code", "markdown") and str(cell.source).strip():
-            own.append((after, str(cell.cell_type), str(cell.source)))
+        elif cell.get("cell_type") in ("code", "markdown") and _text(cell).strip():
+            own.append((after, str(cell["cell_type"]), _text(cell)))
     return tuple(own)
 
 
-def _grade_id(cell: NotebookNode) -> str:
+def _grade_id(cell: dict[str, Any]) -> str:
     """The grade id of nbgrader, else the cell's own: editors that renew cell ids keep the metadata."""
-    metadata = cell.get("metadata", {}).get("nbgrader", {})
-    return str(metadata.get("grade_id") or cell.get("id", ""))
+    metadata = cell.get("metadata")
+    ours = metadata.get("nbgrader") if isinstance(metadata, dict) else None
+    return str((ours.get("grade_id") if isinstance(ours, dict) else None) or cell.get("id", ""))
+
+
+def _text(cell: dict[str, Any]) -> str:
+    source = cell.get("source", "")
+    text = "".join(map(str, source)) if isinstance(source, list) else str(source)
+    # Half of a surrogate pair can stand in JSON, and in no file that is written of it.
+    return text.encode("utf-8", "replace").decode()

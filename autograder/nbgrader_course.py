@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from autograder.batch import Entry, safe_student
+from autograder.batch import Entry, student_ids
 from autograder.course import Course, load_course
 from autograder.errors import GraderError
 from autograder.models import RUBRICS, Lab
@@ -34,12 +34,13 @@ def find_handed_in(course: Course, submissions: Path, module: str | None = None)
     if not submissions.is_dir():
         raise GraderError(f"{submissions} is no folder; pass one that holds a folder per student")
     students = sorted(path for path in submissions.iterdir() if path.is_dir() and not path.name.startswith("."))
+    ids = student_ids([student.name for student in students])
     entries = []
     for one in course.modules:
         place = Path(Path(one.source).parent.name) / Path(one.source).name
         handed_in = any((student / place.parent).is_dir() for student in students)
         if module == one.id or (module is None and handed_in):
-            entries += [Entry(safe_student(student.name), one.id, student / place) for student in students]
+            entries += [Entry(ids[student.name], one.id, student / place) for student in students]
     if not entries:
         known = ", ".join(one.id for one in course.modules)
         raise GraderError(

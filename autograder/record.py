@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autograder.course import Course, course_secret
 from autograder.errors import GraderError
-from autograder.merge import Submission, read_submission
+from autograder.merge import Submission, read_handed_in, read_submission
 from autograder.models import Grade, Lab, Outcome
 
 SEEDS = "first 8 bytes of HMAC-SHA256(course secret, student NUL module NUL check), big-endian, shifted right by 2"
@@ -78,7 +78,7 @@ def make_record(course: Course, lab: Lab, path: Path, *, automatic: Grade, final
     return GradeRecord(
         student=final.student,
         module=final.module,
-        submission=_file_hash(path),
+        submission=_handed_in_hash(path),
         answers=answers_hash(read_submission(path, lab)),
         source=_file_hash(course.source(final.module)) or "",
         course=_file_hash(course.root / "solutions" / "course.toml") or "",
@@ -138,6 +138,13 @@ def environment(lock: Path) -> Environment:
 
 def _plain(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def _handed_in_hash(path: Path) -> str | None:
+    try:
+        return hashlib.sha256(read_handed_in(path)).hexdigest()
+    except OSError:
+        return None
 
 
 def _file_hash(path: Path) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -51,5 +52,5 @@ def table_row(grade: Grade, rubrics: tuple[Rubric, ...]) -> list[str]:
 
 
 def _plain(text: str) -> str:
-    text = " ".join(text.split())
-    return f"'{text}" if text[:1] in ("=", "+", "-", "@") else text
+    # A spreadsheet of another country splits at semicolons, so a formula may begin behind one, too.
+    return re.sub(r"(^|;\s*)(?=[=+@-])", r"\1'", " ".join(text.split()))

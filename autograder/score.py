@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from autograder.check import result
 from autograder.models import RUBRICS, Cell, CheckResult, Grade, Outcome, Rubric
+from autograder.readable import readable
 
 
 def written_result(cell: Cell, *, changed: bool) -> CheckResult:
@@ -30,7 +31,7 @@ def grade(
         module=module,
         **sums,
         pending=sum(check.possible for check in checks if check.outcome is Outcome.PENDING),
-        flags=(*flags, *errored),
+        flags=tuple(readable(flag, 500) for flag in (*flags, *errored)),
         checks=tuple(checks),
         seconds=round(sum(check.seconds for check in checks), 3),
     )

@@ -223,3 +223,9 @@ def _reject_foreign_names(lab: Lab) -> None:
                 f"its tasks ({', '.join(cell.targets)}) assign nor a parameters or shared=true cell. "
                 "Name the right task in check=, or define it in a shared cell"
             )
+        twice = free_names(cell.source) & common & {n for t in cell.targets for n in assigned_names(lab[t].source)}
+        if twice:
+            raise SourceError(
+                f"{lab.at(cell)}: check {cell.id!r} uses {', '.join(sorted(twice))}, which both a shared or parameters "
+                "cell and its task assign: the student's would be judged by itself. Rename one of them"
+            )

@@ -19,6 +19,7 @@ from autograder.errors import WireError
 MAX_BYTES = 32_000_000
 MAX_DEPTH = 40
 _PLAIN_DICTS = (dict, OrderedDict, defaultdict, Counter)
+MAX_SAME_HASH = 100
 _ARRAY_KINDS = "biufU"
 
 Encoder = Callable[[object], Any]
@@ -38,7 +39,9 @@ def loads(text: str, handle: Callable[[Any], object] | None = None) -> Any:
         raise WireError(f"the value is {len(text):,} bytes as JSON; at most {MAX_BYTES:,} can travel")
     try:
         return decode(json.loads(text), handle)
-    except (KeyError, TypeError, ValueError, RecursionError) as error:
+    except WireError:
+        raise
+    except Exception as error:
         raise WireError(f"the value is malformed: {error}") from error
 
 
@@ -176,6 +179,8 @@ def _decode_index(data: dict[str, Any]) -> Any:
     import pandas as pd
 
     if "range" in data:
+        if len(range(*data["range"])) > MAX_BYTES:
+            raise WireError(f"an index over {data['range']} is longer than anything that can travel")
         return pd.RangeIndex(*data["range"])
     return pd.Index(_decode_column(data["v"]), name=decode(data["name"]))
 
@@ -188,8 +193,11 @@ def _decode_column(data: dict[str, Any]) -> Any:
     if dtype == "category":
         categories = decode(data["categories"])
         return pd.Categorical.from_codes(data["v"], categories=categories, ordered=data["ordered"])
-    if dtype.startswith(("datetime64[", "timedelta64[")):
+    if dtype.startswith(("datetime64[", "timedelta64[")) and "," not in dtype:
         return np.array(data["v"], dtype="int64").view(dtype)
+    plain = pd.api.types.pandas_dtype(dtype)
+    if isinstance(plain, np.dtype) and plain.kind not in "biufO":
+        raise WireError(f"a column of dtype {dtype[:40]} is not one that was sent")  # "S2000000000" is 2 GB a cell
     return (
         pd.array(decode(data["v"]), dtype=dtype)
         if dtype != "object"
@@ -230,7 +238,17 @@ def _decode_array(data: dict[str, Any], _: object) -> Any:
         return np.array(data["v"], dtype="int64").view(dtype).reshape(data["shape"])
     if dtype.kind not in _ARRAY_KINDS or math.prod(data["shape"]) != len(data["v"]):
         raise WireError(f"an array of dtype {dtype} and shape {data['shape']} is not one that was sent")
+    if dtype.itemsize * len(data["v"]) > 4 * MAX_BYTES:
+        raise WireError(f"an array of {len(data['v']):,} values of dtype {dtype} is too large to travel")
     return np.array(data["v"], dtype=dtype).reshape(data["shape"])
+
+
+def _keys(data: list[Any], handle: Callable[[Any], object] | None) -> list[Any]:
+    keys = [decode(item, handle) for item in data]
+    # Each key of a hash walks past all earlier ones: some thousand forged numbers would take hours to put in a dict.
+    if max(Counter(map(hash, keys)).values(), default=0) > MAX_SAME_HASH:
+        raise WireError(f"more than {MAX_SAME_HASH} of {len(keys):,} keys share one hash")
+    return keys
 
 
 def _decode_missing(data: dict[str, Any], _: object) -> Any:
@@ -253,9 +271,11 @@ def _decode_timedelta(data: dict[str, Any], _: object) -> Any:
 
 _DECODERS: dict[str, Callable[[dict[str, Any], Any], Any]] = {
     "tuple": lambda data, handle: tuple(decode(item, handle) for item in data["v"]),
-    "set": lambda data, handle: {decode(item, handle) for item in data["v"]},
-    "frozenset": lambda data, handle: frozenset(decode(item, handle) for item in data["v"]),
-    "dict": lambda data, handle: {decode(k, handle): decode(v, handle) for k, v in data["v"]},
+    "set": lambda data, handle: set(_keys(data["v"], handle)),
+    "frozenset": lambda data, handle: frozenset(_keys(data["v"], handle)),
+    "dict": lambda data, handle: dict(
+        zip(_keys([k for k, _ in data["v"]], handle), [decode(v, handle) for _, v in data["v"]], strict=True)
+    ),
     "bytes": lambda data, _: base64.b64decode(data["v"], validate=True),
     "datetime": lambda data, _: dt.datetime.fromisoformat(data["v"]),
     "date": lambda data, _: dt.date.fromisoformat(data["v"]),

@@ -1784,7 +1784,7 @@ require(winner is not None, "winner is still None: winner = track(…)")
 run_id = winner.run_id
 require(isinstance(run_id, str), f"winner is what track returns, with a run_id; got {run_id!r}")
 ### BEGIN HIDDEN TESTS
-answer = examine("lib.tracking:reproduce_report", run_id=run_id)
+answer = examine("lib.tracking:reproduce_report", run_id=run_id, isolated=False)
 require(
     answer["equal"] is True,
     f"the recorded run was trained again, and came out differently: {'; '.join(answer['differences'])}",

@@ -11,9 +11,6 @@ from typing import Any
 
 import pytest
 
-from autograder.course import load_course
-from autograder.examiner import start_examiner
-
 # Material that tests read: notebooks and cells that are not tests themselves, some of them wrong on purpose.
 collect_ignore_glob = ["*.ipynb", "courses/*", "submissions/*", "hostile/*"]
 
@@ -36,12 +33,6 @@ def pytest_configure() -> None:
     os.environ.update(QUIET)
     # nbgrader and dvc start alembic and git by name: find this environment's, whether or not it was activated.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
-
-
-@pytest.fixture(autouse=True, scope="session")
-def warm_examiner() -> None:
-    """A process has one forkserver, whichever course asks it first: let it import what the real course needs."""
-    start_examiner(load_course(Path(__file__).parents[1]).preload)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -105,9 +105,9 @@ def reproduce(
     return _answer(record, metrics, [], settings.root)
 
 
-def reproduce_report(run_id: str, *, settings: Settings | None = None) -> dict[str, object]:
+def reproduce_report(run_id: str, *, isolated: bool = True, settings: Settings | None = None) -> dict[str, object]:
     """What `reproduce` found, as plain JSON: `equal`, `differences`, `metrics` and `recorded`."""
-    return {**asdict(reproduce(run_id, settings=settings))}
+    return {**asdict(reproduce(run_id, isolated=isolated, settings=settings))}
 
 
 def _read(client: MlflowClient, run_id: str) -> _Record:

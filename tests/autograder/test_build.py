@@ -101,6 +101,7 @@ def test_check_tells_what_is_stale(copy: Course) -> None:
         ('check="code-guard" points=2', 'check="code-guard"', r"words.py:\d+: cell 'code-guard-check' has no points"),
         ("task=true", "taks=true", r"words.py:\d+: cell header: taks"),
         ('expect(first(["a", "b"]), "a")', "expect(frist, 1)", r"check 'code-guard-check' uses frist, which neither"),
+        ("def first(words):", "attempt = None\ndef first(words):", "'code-guard-check' uses attempt, which both"),
         ("    return words[0]\n    ### END SOLUTION", "    return words[0]", "cell 'code-guard' has not as many"),
         ('theory_rare = "A"', 'theory_rare = "X"', "the solution's own answer has the wrong form"),
         ('theory_rare = "A"', "theory_rare = chr(65)", "must assign theory_rare a literal"),

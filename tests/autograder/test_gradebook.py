@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from nbconvert import HTMLExporter
+from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 from nbgrader.api import Gradebook
+from traitlets.config import PyFileConfigLoader
 
 from autograder.batch import find_submissions, grade_class
 from autograder.course import Course
@@ -61,6 +65,20 @@ def test_a_second_grading_keeps_marks(course: Course, submissions: Path, tmp_pat
         book.db.commit()
     (second,) = grade_class(course, entries, tmp_path / "out")
     assert (second.theory, second.report, second.pending, second.total) == (2.5, 1, 0, 9.5)
+
+
+def test_nbgrader_shows_no_script_of_a_student(graded: Path) -> None:
+    """What formgrader and feedback render with the class's settings holds text and pictures, and runs nothing."""
+    evil = "<script>alert('hostile')</script><img src=x onerror=alert('hostile')>"
+    kinds = ("text/html", "application/javascript", "image/svg+xml", "text/markdown", "text/latex", "text/plain")
+    outputs = [new_output("display_data", data={kind: evil, "text/plain": evil}) for kind in kinds]
+    outputs.append(new_output("error", ename=evil, evalue=evil, traceback=[evil]))
+    notebook = new_notebook(cells=[new_markdown_cell(f"A *table*: {evil}"), new_code_cell("", outputs=outputs)])
+    config = PyFileConfigLoader("nbgrader_config.py", str(graded)).load_config()
+    page, _ = HTMLExporter(config=config).from_notebook_node(notebook)
+    assert "<em>table</em>" in page
+    assert page.count("&lt;script&gt;alert") > len(kinds)
+    assert not re.search(r"<script[^>]*>\s*alert|<img[^>]*onerror|element.*\n?alert", page)
 
 
 def test_marks_out_of_range_are_refused(course: Course, submissions: Path, tmp_path: Path) -> None:

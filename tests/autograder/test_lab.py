@@ -41,6 +41,13 @@ def test_other_values_fail(got: object, expected: object) -> None:
         expect(got, expected, rel=1e-9)
 
 
+def test_integers_compare_exactly_without_a_tolerance() -> None:
+    """As floats 2**53 and its neighbour are equal; as answers they are not."""
+    expect(2**53 + 1, 2**53 + 1)
+    with pytest.raises(Failure):
+        expect(2**53 + 1, 2**53)
+
+
 def test_messages_show_input_expected_got_and_slip() -> None:
     """A visible failure shows all four; a secret one keeps the expected value back."""
     with pytest.raises(Failure, match=r"(?s)input: +\[3\].*expected: 9.*got: +6.*hint: +squared, not doubled"):

@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from autograder import agent
+from autograder import agent, wire
+from autograder.errors import KernelDied, WireError
 from autograder.lab import Failure, Raised, attempt, expect
 from autograder.proxy import Remote, fetch_names
 
@@ -120,6 +121,24 @@ def test_forged_replies_fail_the_answer_and_nothing_else(reply: str) -> None:
     """Whatever comes back instead of a reply is a Failure of this answer."""
     with pytest.raises(Failure):
         fetch_names(lambda _: reply, ["x"])
+
+
+def test_a_giant_reply_is_not_even_read() -> None:
+    """The size limit holds on the grader's side, whatever the kernel does with its own."""
+    with pytest.raises(Failure, match="at most 32,000,000"):
+        fetch_names(lambda _: '{"ok":"' + "a" * wire.MAX_BYTES + '"}', ["x"])
+
+
+@pytest.mark.parametrize("trouble", [Failure("this took more than 2 seconds"), KernelDied("gone"), WireError("no")])
+def test_what_gave_no_answer_raised_nothing(names: dict[str, object], trouble: Exception) -> None:
+    """`attempt` reports exceptions of the learner's function; a timeout or a dead kernel is none."""
+
+    def ask(_: str) -> str:
+        raise trouble
+
+    object.__setattr__(names["explode"], "_ask", ask)
+    with pytest.raises(type(trouble)):
+        attempt(names["explode"], "gone")
 
 
 def test_forged_names_cannot_smuggle_more(names: dict[str, object]) -> None:

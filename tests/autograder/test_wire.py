@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import enum
+import json
 
 import numpy as np
 import pandas as pd
@@ -43,6 +44,7 @@ def test_frames_keep_dtypes_and_index() -> None:
             "b": [True, False, True],
             "nb": pd.array([True, None, False], dtype="boolean"),
             "ni": pd.array([1, None, 3], dtype="Int64"),
+            "tz": pd.to_datetime(["2024-01-01", None, "2024-03-01"]).tz_localize("Europe/Berlin"),
         },
         index=[5, 3, 9],
     )
@@ -102,6 +104,24 @@ def test_malformed_text_is_refused(text: str) -> None:
     """Whatever a kernel sends, reading it ends in WireError at the worst."""
     with pytest.raises(WireError):
         wire.loads(text)
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        ({"$": "array", "dtype": "U500000000", "shape": [1], "v": ["a"]}, "too large"),
+        ({"$": "index", "range": [0, 10**18, 1]}, "longer than anything"),
+        ({"$": "index", "range": [0, 10**30, 1]}, "malformed"),
+        ({"$": "index", "v": {"dtype": "S2000000000", "v": ["a"]}, "name": None}, "not one that was sent"),
+        ({"$": "index", "v": {"dtype": "(30000,30000)f8", "v": [1]}, "name": None}, "not understood"),
+        ({"$": "dict", "v": [[n * (2**61 - 1), 0] for n in range(1_000)]}, "share one hash"),
+        ({"$": "set", "v": [n * (2**61 - 1) for n in range(1_000)]}, "share one hash"),
+    ],
+)
+def test_a_small_text_cannot_become_a_large_value(data: object, reason: str) -> None:
+    """What would take memory or hours where it is read is refused before it does."""
+    with pytest.raises(WireError, match=reason):
+        wire.loads(json.dumps(data))
 
 
 def test_size_and_depth_are_bounded() -> None:
