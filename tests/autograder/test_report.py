@@ -35,7 +35,9 @@ def test_formulas_are_defused() -> None:
     row = table_row(Grade(student='=HYPERLINK("x")', module="words", flags=("@SUM(1)", "b")), ("theory", "code"))
     assert row[0] == '\'=HYPERLINK("x")'
     assert row[-1] == "'@SUM(1) | b"
-    row = table_row(Grade(student="an", module="words", flags=("cell a raised A;=cmd|' /C calc'!A0", "b; -1")))
+    row = table_row(
+        Grade(student="an", module="words", flags=("cell a raised A;=cmd|' /C calc'!A0", "b; -1")), ("theory", "code")
+    )
     assert row[-1] == "cell a raised A;'=cmd|' /C calc'!A0 | b; '-1"
 
 
