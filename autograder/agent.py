@@ -22,7 +22,8 @@ def answer(request: str) -> str:
         message = json.loads(request)
         return '{"ok":' + wire.dumps(_serve(message), _handle) + "}"
     except BaseException as error:  # noqa: BLE001 - whatever a learner raises is the answer
-        return json.dumps({"error": {"type": type(error).__name__, "message": _text(error), "trace": _trace(error)}})
+        kind = {"type": type(error).__name__, "builtin": _builtin(error)}
+        return json.dumps({"error": {**kind, "message": _text(error), "trace": _trace(error)}})
 
 
 def _serve(message: dict[str, Any]) -> object:
@@ -57,6 +58,11 @@ def _handle(value: object) -> dict[str, Any]:
 
 def _object(data: dict[str, Any]) -> object:
     return _handles[data["id"]]
+
+
+def _builtin(error: BaseException) -> str:
+    """The nearest class of `error` that Python itself has: an own subclass of ValueError is caught as a ValueError."""
+    return next(kind.__name__ for kind in type(error).__mro__ if kind.__module__ == "builtins")
 
 
 def _text(error: BaseException) -> str:

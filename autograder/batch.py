@@ -19,6 +19,7 @@ from autograder.grading import Graded, ModuleGrader
 from autograder.journal import Journal
 from autograder.models import Grade
 from autograder.pool import OpenPool, run_all
+from autograder.record import write_record
 from autograder.report import write_report
 from autograder.walls.sandbox import Sandbox
 
@@ -52,7 +53,7 @@ def find_submissions(course: Course, submissions: Path, module: str | None = Non
     if not wanted:
         known = ", ".join(m.id for m in course.modules)
         raise GraderError(f"no notebook of this course under {submissions}; looked for {known}")
-    ids = _students([folder.name for folder in students])
+    ids = student_ids([folder.name for folder in students])
     return [Entry(ids[s.name], m, _path(s, m)) for m in wanted for s in students]
 
 
@@ -87,8 +88,9 @@ def grade_class(
     def save() -> None:
         """Keep the order of `entries` in everything that is written, whichever is ready first."""
         while len(grades) in waiting:
-            entry = entries[len(grades)]
-            final = book.save(labs[entry.module], waiting.pop(len(grades)), entry.path, course)
+            entry, graded = entries[len(grades)], waiting.pop(len(grades))
+            final = book.save(labs[entry.module], graded, entry.path, course)
+            write_record(course, labs[entry.module], entry.path, automatic=graded.grade, final=final, folder=folder)
             grades.append(final)
             if progress:
                 progress(len(grades), len(entries), final)
@@ -151,7 +153,7 @@ def _module_of(course: Course, path: Path) -> str:
     raise GraderError(f"cannot tell which module {path.name} is; add --module {course.modules[0].id}")
 
 
-def _students(names: list[str]) -> dict[str, str]:
+def student_ids(names: list[str]) -> dict[str, str]:
     """A student id for each folder name; a name that has to be changed for it never takes another student's."""
     taken = Counter(map(_student, names))
     return {

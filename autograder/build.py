@@ -29,8 +29,11 @@ from traitlets.config import Config
 from autograder.course import Course
 from autograder.errors import GraderError, SourceError
 from autograder.kernel import new_kernel
-from autograder.models import RUBRICS, Cell, Lab
+from autograder.models import Cell, Lab
+from autograder.nbgrader_notebook import read_nbgrader
 from autograder.source import read_lab
+from autograder.visible import reject_visible_outputs, reject_visible_values
+from autograder.weak import reject_weak_checks
 
 CODE_STUB = "# YOUR CODE HERE"
 TEXT_STUB = "*Write here.*"
@@ -51,11 +54,13 @@ _STEPS = (
 def build_module(course: Course, module: str, *, execute: bool = True) -> Lab:
     """Write `labs/<module>/` and `solutions/<module>/` from `solutions/<module>.py`; SourceError when it cannot be."""
     lab = load_lab(course, module)
-    instructor = instructor_notebook(lab)
-    _write(student_notebook(lab), course.student_notebook(module))
+    instructor, student = instructor_notebook(lab), student_notebook(lab)
+    reject_weak_checks(lab)
+    reject_visible_values(lab, student)
     if execute:
-        _write(executed(instructor, course, module), course.instructor_notebook(module))
-    elif not course.instructor_notebook(module).exists():
+        reject_visible_outputs(lab, executed(instructor, course, module))
+    _write(student, course.student_notebook(module))
+    if execute or not course.instructor_notebook(module).exists():
         _write(instructor, course.instructor_notebook(module))
     return lab
 
@@ -66,6 +71,8 @@ def stale_files(course: Course, module: str) -> list[str]:
     Of the instructor's notebook everything but outputs and execution counts is compared.
     """
     lab = load_lab(course, module)
+    reject_weak_checks(lab)
+    reject_visible_values(lab, student_notebook(lab))
     stale = []
     for path, notebook in (
         (course.student_notebook(module), student_notebook(lab)),
@@ -86,7 +93,10 @@ def stale_files(course: Course, module: str) -> list[str]:
 
 def load_lab(course: Course, module: str) -> Lab:
     """Read a module's source and check what only the course knows: point sums and the share of theory."""
-    lab = read_lab(course.source(course[module].id))
+    source = course.source(module)
+    if source.suffix == ".ipynb":
+        return read_nbgrader(source, module)
+    lab = read_lab(source)
     _check_points(lab, course)
     _check_minutes(lab, course)
     return lab
@@ -109,6 +119,8 @@ def student_notebook(lab: Lab) -> NotebookNode:
 
 def stub_sources(lab: Lab) -> dict[str, str]:
     """The text of each cell as the student receives it, by id: an answer equal to it was not attempted."""
+    if lab.assignment:
+        return {cell.id: cell.stub for cell in lab.cells}
     return {cell.id: cell.source for cell in student_notebook(lab).cells}
 
 
@@ -167,7 +179,7 @@ def _notebook_cell(cell: Cell) -> NotebookNode:
             "solution": cell.role in ("task", "written"),
             "task": False,
         }
-        if cell.points:
+        if cell.role != "task":
             metadata["nbgrader"]["points"] = cell.points
     return make(source=cell.source, id=cell.id, metadata=metadata)  # type: ignore[no-untyped-call, no-any-return]
 
@@ -201,12 +213,18 @@ def _text(notebook: NotebookNode) -> str:
 
 
 def _check_points(lab: Lab, course: Course) -> None:
-    for rubric in RUBRICS:
+    for cell in lab.graded:
+        if cell.rubric not in course.rubric:
+            raise SourceError(f"{lab.at(cell)}: {cell.id!r} is {cell.rubric}, which the rubric of course.toml lacks")
+    for rubric in course.rubrics:
         total = sum(cell.points for cell in lab.graded if cell.rubric == rubric)
         if total != course.rubric[rubric]:
-            cells = ", ".join(f"{cell.id} {cell.points:g}" for cell in lab.graded if cell.rubric == rubric)
+            cells = ", ".join(
+                f"{cell.id} {cell.points:g} (line {cell.line})" for cell in lab.graded if cell.rubric == rubric
+            )
             raise SourceError(
-                f"{lab.module}: {rubric} adds up to {total:g} points, not {course.rubric[rubric]:g}: {cells}"
+                f"{lab.module}.py: {rubric} adds up to {total:g} points, not {course.rubric[rubric]:g}: "
+                f"{cells or 'no cell'}. Change points= of these cells, or {rubric} in the rubric of course.toml"
             )
 
 

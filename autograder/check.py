@@ -32,6 +32,8 @@ class Judge:
         """Run `cell` and say what it earned; an exception that is not a verdict is flagged as the grader's fault."""
         started = time.perf_counter()
         attempted = any(self.attempted(target) for target in cell.targets)
+        if cell.unjudged and (attempted or not cell.targets):
+            return result(cell, Outcome.ERRORED, cell.unjudged)
         outcome, reason = self._verdict(cell, ask)
         if not attempted and outcome is Outcome.PASSED:
             outcome, reason = Outcome.ERRORED, "the check passes on an untouched task"

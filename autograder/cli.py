@@ -1,4 +1,4 @@
-"""`autograder`: build, grade, try and release from the command line."""
+"""`autograder`: build, grade, regrade, try and release from the command line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from autograder.course import Course, load_course
 from autograder.errors import GraderError
-from autograder.models import RUBRICS, Grade
+from autograder.models import Grade, Rubric
 from autograder.pool import OpenPool
 
 
@@ -23,13 +23,21 @@ def main(argv: list[str] | None = None) -> int:
     # nbgrader starts alembic by name: find this environment's, whether or not it was activated.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
     try:
-        return int(arguments.run(load_course(arguments.course), arguments))
+        return int(arguments.run(_course(arguments), arguments))
     except GraderError as error:
         print(f"autograder: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("autograder: stopped; the same command goes on from here", file=sys.stderr)
         return 130
+
+
+def _course(arguments: argparse.Namespace) -> Course:
+    if getattr(arguments, "nbgrader_source", None) is None:
+        return load_course(arguments.course)
+    from autograder.nbgrader_course import adopt_course
+
+    return adopt_course(arguments.nbgrader_source, arguments.out)
 
 
 def _build(course: Course, arguments: argparse.Namespace) -> int:
@@ -49,12 +57,14 @@ def _build(course: Course, arguments: argparse.Namespace) -> int:
 def _grade(course: Course, arguments: argparse.Namespace) -> int:
     from autograder.batch import find_submissions, grade_class
     from autograder.gradebook import read_marks
+    from autograder.nbgrader_course import find_handed_in
 
-    entries = find_submissions(course, arguments.submissions, arguments.module)
+    find = find_handed_in if arguments.nbgrader_source else find_submissions
+    entries = find(course, arguments.submissions, arguments.module)
     marks = read_marks(arguments.marks) if arguments.marks else None
     pool = _pool(course, arguments, len(entries))
     width = max(len(entry.student) for entry in entries)
-    print(_table_head(width))
+    print(_table_head(width, course.rubrics))
     grades = grade_class(
         course,
         entries,
@@ -63,7 +73,7 @@ def _grade(course: Course, arguments: argparse.Namespace) -> int:
         pool=pool,
         walls=arguments.walls,
         again=arguments.again,
-        progress=_printer(width),
+        progress=_printer(width, course.rubrics),
     )
     print(f"\n{arguments.out / 'index.html'}  {arguments.out / 'grades.csv'}  {arguments.out / 'gradebook.db'}")
     return 1 if any("grader error" in flag for grade in grades for flag in grade.flags) else 0
@@ -100,8 +110,8 @@ def _try(course: Course, arguments: argparse.Namespace) -> int:
         if check.reason and check.reason != check.outcome:
             print("".join(f"{'':18}{line}\n" for line in check.reason.splitlines()), end="")
     print("\n".join(f"flag: {flag}" for flag in grade.flags))
-    print(_table_head(len(grade.student)))
-    print(_table_line(grade, len(grade.student)))
+    print(_table_head(len(grade.student), course.rubrics))
+    print(_table_line(grade, len(grade.student), course.rubrics))
     return 0
 
 
@@ -119,6 +129,17 @@ def _report(course: Course, arguments: argparse.Namespace) -> int:
     return 0
 
 
+def _regrade(course: Course, arguments: argparse.Namespace) -> int:
+    from autograder.regrade import regrade
+
+    found = regrade(course, arguments.record, arguments.submission)
+    verdict = "the same points" if found.equal else f"{len(found.points)} give other points"
+    print(f"{found.student}, {found.module}: {found.checks} checks, {verdict}")
+    for title, lines in (("points", found.points), ("since the record", found.causes)):
+        print("".join(f"  {title}: {line}\n" for line in lines), end="")
+    return 0 if found.equal else 1
+
+
 def _release(course: Course, arguments: argparse.Namespace) -> int:
     from autograder.release import write_release
 
@@ -127,19 +148,19 @@ def _release(course: Course, arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _printer(width: int) -> Callable[[int, int, Grade], None]:
+def _printer(width: int, rubrics: tuple[Rubric, ...]) -> Callable[[int, int, Grade], None]:
     def show(done: int, total: int, grade: Grade) -> None:
-        print(f"{_table_line(grade, width)}   {done}/{total}, {grade.seconds:.1f} s", flush=True)
+        print(f"{_table_line(grade, width, rubrics)}   {done}/{total}, {grade.seconds:.1f} s", flush=True)
 
     return show
 
 
-def _table_head(width: int) -> str:
-    return f"{'student':{width}}  {'module':12}" + "".join(f"{name:>9}" for name in (*RUBRICS, "pending", "total"))
+def _table_head(width: int, rubrics: tuple[Rubric, ...]) -> str:
+    return f"{'student':{width}}  {'module':12}" + "".join(f"{name:>9}" for name in (*rubrics, "pending", "total"))
 
 
-def _table_line(grade: Grade, width: int) -> str:
-    points = [*(getattr(grade, rubric) for rubric in RUBRICS), grade.pending, grade.total]
+def _table_line(grade: Grade, width: int, rubrics: tuple[Rubric, ...]) -> str:
+    points = [*(getattr(grade, rubric) for rubric in rubrics), grade.pending, grade.total]
     return f"{grade.student:{width}}  {grade.module:12}" + "".join(f"{value:9g}" for value in points)
 
 
@@ -157,6 +178,12 @@ def _parser() -> argparse.ArgumentParser:
     grade = commands.add_parser("grade", help="grade a notebook or a class")
     grade.add_argument("submissions", type=Path, help="SUBMISSIONS/<student>/<module>/<module>.ipynb, or one notebook")
     grade.add_argument("--out", type=Path, required=True, help="where the grades go")
+    grade.add_argument(
+        "--source",
+        dest="nbgrader_source",
+        type=Path,
+        help="an nbgrader course instead of this one: FOLDER/<assignment>/<notebook>.ipynb as nbgrader writes them",
+    )
     grade.add_argument("--module", help="grade only this module")
     grade.add_argument("--marks", type=Path, help="a CSV of marks: student,module,cell,points")
     grade.add_argument("--workers", type=int, help="how many submissions run at a time (default: one a core)")
@@ -174,6 +201,11 @@ def _parser() -> argparse.ArgumentParser:
     trial.add_argument("source", type=Path, help="solutions/<module>.py")
     trial.add_argument("--submission", type=Path, help="a notebook, or a percent file of only the cells that differ")
     trial.set_defaults(run=_try)
+
+    again = commands.add_parser("regrade", help="grade a recorded submission again and compare, check by check")
+    again.add_argument("--record", type=Path, required=True, help="DIR/records/<student>/<module>.json")
+    again.add_argument("--submission", type=Path, help="the notebook (default: the one kept in DIR/submitted)")
+    again.set_defaults(run=_regrade)
 
     walls = commands.add_parser("walls", help="say whether student code can be walled in here, and if not, why")
     walls.set_defaults(run=_walls)

@@ -44,10 +44,13 @@ class Module(_Frozen):
     """One module; `parameters` are injected when grading, in place of the notebook's own defaults.
 
     `due` carries its offset from UTC (2026-10-12T23:59:00Z); `late` stands in place of the course's.
+
+    `source` is set when it is not `solutions/<id>.py`: the path of a source notebook of nbgrader's.
     """
 
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]+$")]
+    id: Annotated[str, Field(pattern=r"^\w[\w. -]*$")]
     title: str
+    source: str = ""
     parameters: dict[str, int | float | str | bool] = {}
     limits: Limits = Limits()
     due: AwareDatetime | None = None
@@ -84,7 +87,7 @@ class Course(_Frozen):
         return self[module].late or self.late or LatePolicy(per_day=0)
 
     def source(self, module: str) -> Path:
-        return self.root / "solutions" / f"{module}.py"
+        return self.root / "solutions" / (self[module].source or f"{module}.py")
 
     def instructor_notebook(self, module: str) -> Path:
         return self.root / "solutions" / module / f"{module}.ipynb"
@@ -104,16 +107,12 @@ def load_course(root: Path | str = ".") -> Course:
             f"no course here: {path} does not exist. Run from the course's folder or pass --course"
         ) from None
     try:
-        course = Course.model_validate({**tomllib.loads(text), "root": root})
+        return Course.model_validate({**tomllib.loads(text), "root": root})
     except tomllib.TOMLDecodeError as error:
         raise GraderError(f"{path} is not TOML: {error}") from error
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise GraderError(f"{path}: {problems}") from error
-    missing = set(RUBRICS) - set(course.rubric)
-    if missing:
-        raise GraderError(f"{path}: rubric lacks {', '.join(sorted(missing))}")
-    return course
 
 
 def course_secret(course: Course) -> bytes:

@@ -78,27 +78,28 @@ class ClassBook:
 
     def add_module(self, lab: Lab, due: dt.datetime | None = None) -> None:
         """Enter the module's graded cells, and its source notebook for nbgrader's own commands."""
-        self.set_due(lab.module, due)
-        source = self.folder / "source" / lab.module / f"{lab.module}.ipynb"
+        self.set_due(lab, due)
+        assignment, name = lab.gradebook_names
+        source = self.folder / "source" / assignment / f"{name}.ipynb"
         source.parent.mkdir(parents=True, exist_ok=True)
         notebook = instructor_notebook(lab)
         nbformat.write(notebook, source)
-        resources = {"nbgrader": {"notebook": lab.module, "assignment": lab.module, "db_url": self.url}}
+        resources = {"nbgrader": {"notebook": name, "assignment": assignment, "db_url": self.url}}
         for step in (LockCells, ClearSolutions, ClearOutput, CheckCellMetadata, ComputeChecksums, SaveCells):
             notebook, resources = step(parent=None, config=nbgrader_config()).preprocess(notebook, resources)
         self._book.db.expire_all()
 
-    def set_due(self, module: str, due: dt.datetime | None) -> None:
-        """Enter when `module` is due; an extension that nbgrader granted to a student counts from there."""
-        self._book.update_or_create_assignment(module, duedate=due)
+    def set_due(self, lab: Lab, due: dt.datetime | None) -> None:
+        """Enter when a module is due; an extension that nbgrader granted to a student counts from there."""
+        self._book.update_or_create_assignment(lab.gradebook_names[0], duedate=due)
 
     def save(self, lab: Lab, graded: Graded, handed_in: Path | None, course: Course) -> Grade:
         """Write one submission: notebooks, scores, and marks given by a person; returns the final grade."""
-        student, module = graded.grade.student, graded.grade.module
-        self._write_notebooks(graded, handed_in)
+        student = graded.grade.student
+        self._write_notebooks(lab, graded, handed_in)
         self._book.update_or_create_student(student)
         with self._book.db.no_autoflush:  # nbgrader builds the submission's rows before it adds the submission
-            self._book.update_or_create_submission(module, student, timestamp=_handed_in_at(handed_in))
+            self._book.update_or_create_submission(lab.gradebook_names[0], student, timestamp=_handed_in_at(handed_in))
         grade = graded.grade
         if handed_in and (stamp := handed_in.with_name("timestamp.txt")).is_file() and not _stamped(stamp):
             unread = "timestamp.txt holds no moment in time: the notebook's own file time counts"
@@ -109,7 +110,8 @@ class ClassBook:
         """`grade` with the marks, comments and lateness that the book knows now, entered there and compared."""
         student, module = grade.student, lab.module
         try:
-            row = self._book.find_submission_notebook(module, module, student)
+            assignment, notebook = lab.gradebook_names
+            row = self._book.find_submission_notebook(notebook, assignment, student)
         except MissingEntry:
             raise GraderError(f"gradebook.db has no submission of {student}/{module}: grade the class again") from None
         entries = {entry.name: entry for entry in row.grades}
@@ -134,15 +136,15 @@ class ClassBook:
         entry.needs_manual_grade = mark is None and check.outcome in (Outcome.PENDING, Outcome.ERRORED)
         return check if mark is None else marked(check, mark)
 
-    def _write_notebooks(self, graded: Graded, handed_in: Path | None) -> None:
-        student, module = graded.grade.student, graded.grade.module
+    def _write_notebooks(self, lab: Lab, graded: Graded, handed_in: Path | None) -> None:
+        student, (assignment, notebook) = graded.grade.student, lab.gradebook_names
         handed_in_at = _handed_in_at(handed_in)
         for kind in ("submitted", "autograded"):
-            folder = self.folder / kind / student / module
+            folder = self.folder / kind / student / assignment
             folder.mkdir(parents=True, exist_ok=True)
             if handed_in_at:  # formgrader takes a submission for ungraded unless these say the same moment
                 (folder / "timestamp.txt").write_text(f"{handed_in_at.isoformat(' ')} UTC\n", "utf-8")
-        autograded = self.folder / "autograded" / student / module / f"{module}.ipynb"
+        autograded = self.folder / "autograded" / student / assignment / f"{notebook}.ipynb"
         # Outputs are the student's: they may hold half of a surrogate pair, which no file can.
         autograded.write_text(f"{nbformat.writes(graded.notebook)}\n", "utf-8", errors="replace")
         if handed_in is None:
@@ -151,7 +153,7 @@ class ClassBook:
             copy = read_handed_in(handed_in)
         except OSError:
             return  # the grade's flags say what is wrong with the file
-        (self.folder / "submitted" / student / module / f"{module}.ipynb").write_bytes(copy)
+        (self.folder / "submitted" / student / assignment / f"{notebook}.ipynb").write_bytes(copy)
 
 
 def _reconcile(row: Any, final: Grade) -> None:

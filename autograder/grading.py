@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -43,6 +43,9 @@ class ModuleGrader:
         self._secret = course_secret(course)
         self._compiled: dict[str, Any] = {}
         self.sandbox = sandbox or Sandbox(course)
+        self._plain: set[tuple[str, str]] = set()
+        if self.lab.assignment:
+            self.lab = self._calibrated(Path(self.lab.path))
 
     def grade_file(self, path: Path, student: str) -> Graded:
         """Grade the notebook at `path`; whatever is wrong with it becomes a flag."""
@@ -59,10 +62,29 @@ class ModuleGrader:
         else:
             reason = flags[0] if flags else "nothing handed in"
             checks = [result(cell, Outcome.NOT_REACHED, reason) for cell in self.lab.with_role("check")]
-        changed = partial(submission.attempted, stubs=self.stubs)
-        checks += [written_result(cell, changed=changed(cell.id)) for cell in self.lab.with_role("written")]
+        answered = {after for after, *own in submission.own if tuple(own) not in self._plain}
+        checks += [
+            written_result(cell, changed=submission.attempted(cell.id, self.stubs) or cell.id in answered)
+            for cell in self.lab.with_role("written")
+        ]
         scored = grade(student, self.module.id, checks, self.course.rubric, flags)
         return Graded(scored.model_copy(update={"seconds": round(time.perf_counter() - started, 2)}), notebook)
+
+    def _calibrated(self, source: Path) -> Lab:
+        """The lab of a notebook of nbgrader's, with every check unjudged that its own solution does not pass here."""
+        solution = read_submission(source, self.lab)
+        self._plain = {own[1:] for own in solution.own}
+        own = self.grade_submission(solution, "the source itself").grade
+        reasons = {
+            check.cell: f"the source's own solution does not pass this check outside the notebook: {check.reason}"
+            for check in own.checks
+            if check.outcome is not Outcome.PASSED
+        }
+        cells = [
+            replace(cell, unjudged=cell.unjudged or reasons.get(cell.id, "")) if cell.role == "check" else cell
+            for cell in self.lab.cells
+        ]
+        return replace(self.lab, cells=tuple(cells))
 
     def _run(
         self, notebook: NotebookNode, submission: Submission, student: str

@@ -11,6 +11,7 @@ from typing import Any
 import nbformat
 import nbformat.reader
 from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_markdown_cell
 
 from autograder.models import Lab
 
@@ -19,10 +20,15 @@ MAX_NOTEBOOK_BYTES = 50_000_000
 
 @dataclass(frozen=True)
 class Submission:
-    """The texts that a student handed in, by cell id, and what was odd about the file."""
+    """The texts that a student handed in, by cell id, and what was odd about the file.
+
+    `own` are cells that are none of the lab's, kept for notebooks of nbgrader's alone: the id of the lab's cell before
+    it, kind, text.
+    """
 
     answers: dict[str, str]
     flags: tuple[str, ...] = ()
+    own: tuple[tuple[str, str, str], ...] = ()
 
     def attempted(self, cell_id: str, stubs: dict[str, str]) -> bool:
         return cell_id in self.answers and self.answers[cell_id].strip() != stubs[cell_id].strip()
@@ -70,7 +76,18 @@ def merged_notebook(notebook: NotebookNode, lab: Lab, submission: Submission, st
     for cell in notebook.cells:
         if lab[cell.id].role in ("task", "written"):
             cell.source = submission.answers.get(cell.id, stubs[cell.id])
+    if submission.own:
+        notebook.cells = _with_own(notebook.cells, submission)
     return notebook
+
+
+def _with_own(cells: list[NotebookNode], submission: Submission) -> list[NotebookNode]:
+    """`cells` with the student's own where they stood: nbgrader runs them, and helper functions may be in them."""
+    own: dict[str, list[NotebookNode]] = {}
+    for number, (after, kind, text) in enumerate(submission.own):
+        make = new_code_cell if kind == "code" else new_markdown_cell
+        own.setdefault(after, []).append(make(source=text, id=f"own-{number}"))  # type: ignore[no-untyped-call]
+    return [*own.get("", ()), *(each for cell in cells for each in (cell, *own.get(cell.id, ())))]
 
 
 def _pick(cells: list[tuple[str, dict[str, Any]]], lab: Lab, flags: tuple[str, ...]) -> Submission:
@@ -88,7 +105,17 @@ def _pick(cells: list[tuple[str, dict[str, Any]]], lab: Lab, flags: tuple[str, .
             flags += (f"duplicated cell {wanted.id}: {len(texts)} different texts, none was graded",)
         else:
             flags += (f"missing cell {wanted.id}",)
-    return Submission(answers, flags)
+    return Submission(answers, flags, _own_cells(cells, known) if lab.assignment else ())
+
+
+def _own_cells(cells: list[tuple[str, dict[str, Any]]], known: set[str]) -> tuple[tuple[str, str, str], ...]:
+    own, after = [], ""
+    for cell_id, cell in cells:
+        if cell_id in known:
+            after = cell_id
+        elif cell.get("cell_type") in ("code", "markdown") and _text(cell).strip():
+            own.append((after, str(cell["cell_type"]), _text(cell)))
+    return tuple(own)
 
 
 def _grade_id(cell: dict[str, Any]) -> str:

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
-Rubric = Literal["theory", "code", "results", "report"]
-RUBRICS: tuple[Rubric, ...] = ("theory", "code", "results", "report")
+Rubric = Literal["theory", "code", "results", "report", "points"]
+# A graded cell's id begins with its line; `points` takes the cells of other tools' notebooks that name none.
+RUBRICS: tuple[Rubric, ...] = ("theory", "code", "results", "report", "points")
 
 Role = Literal["plain", "parameters", "shared", "task", "check", "written"]
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One cell of a module's source; `targets` are the tasks that a check cell judges."""
+    """One cell of a module's source; `targets` are the tasks that a check cell judges, `excused` lints it may fail.
+
+    Of a notebook written for nbgrader, `stub` is what students receive, and `unjudged` why a check needs a person.
+    """
 
     id: str
     kind: Literal["code", "markdown"]
@@ -29,21 +34,36 @@ class Cell:
     minutes: float = 0
     half: Literal["", "theory", "practice"] = ""
     folded: bool = False
+    excused: frozenset[str] = frozenset()
+    stub: str = ""
+    unjudged: str = ""
+    category: Rubric | None = None
 
     @property
     def rubric(self) -> Rubric | None:
-        """The rubric line that the id begins with, for graded cells."""
+        """The rubric line that the id begins with, for graded cells; else the cell's own `category`."""
         word = self.id.split("-", 1)[0]
-        return next((rubric for rubric in RUBRICS if rubric == word), None)
+        return next((rubric for rubric in RUBRICS if rubric == word), self.category)
 
 
 @dataclass(frozen=True)
 class Lab:
-    """A module as its source states it: every cell in notebook order, solutions included."""
+    """A module as its source states it: every cell in notebook order, solutions included.
+
+    `assignment` is set when the source is one of the notebooks of an nbgrader assignment.
+    """
 
     module: str
     path: str
     cells: tuple[Cell, ...]
+    assignment: str = ""
+
+    @property
+    def gradebook_names(self) -> tuple[str, str]:
+        """Assignment and notebook, as nbgrader's gradebook and folders call them."""
+        if not self.assignment:
+            return self.module, self.module
+        return self.assignment, Path(self.path).stem
 
     def __getitem__(self, cell_id: str) -> Cell:
         for cell in self.cells:
@@ -110,6 +130,7 @@ class Grade(Record):
     code: float = 0
     results: float = 0
     report: float = 0
+    points: float = 0
     pending: float = 0
     flags: tuple[str, ...] = ()
     checks: tuple[CheckResult, ...] = ()
@@ -120,7 +141,8 @@ class Grade(Record):
 
     @property
     def total(self) -> float:
-        return max(0.0, self.theory + self.code + self.results + self.report - self.late_penalty)
+        points = self.theory + self.code + self.results + self.report + self.points
+        return max(0.0, points - self.late_penalty)
 
     @property
     def possible(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 import symtable
 
 from autograder.errors import SourceError
@@ -38,10 +39,23 @@ def _globals_below(table: symtable.SymbolTable) -> set[str]:
     return names
 
 
-def _table(source: str) -> symtable.SymbolTable:
-    code = "\n".join("pass" if line.lstrip().startswith(("%", "!")) else line for line in source.split("\n"))
+def parsed(source: str) -> ast.Module:
+    """The syntax tree of a cell's code, its magics left out; SourceError with the line when it is not Python."""
     try:
-        ast.parse(code)
-        return symtable.symtable(code, "<cell>", "exec")
+        return ast.parse(plain_python(source))
     except SyntaxError as error:
         raise SourceError(f"line {error.lineno} of the cell is not Python: {error.msg}: {error.text!r}") from error
+
+
+def plain_python(source: str) -> str:
+    r"""The code of a cell line by line, with IPython's magics and shell lines replaced by `pass`.
+
+    >>> plain_python("%matplotlib inline\nx = 1")
+    'pass\nx = 1'
+    """
+    return re.sub(r"^([ \t]*)[%!].*$", r"\1pass", source, flags=re.MULTILINE)
+
+
+def _table(source: str) -> symtable.SymbolTable:
+    parsed(source)
+    return symtable.symtable(plain_python(source), "<cell>", "exec")

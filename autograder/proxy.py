@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import json
 from collections.abc import Callable
 from typing import Any
@@ -81,4 +82,15 @@ def _request(ask: Ask, message: dict[str, Any], label: str) -> Any:
     except Exception as error:
         # Whatever a forged reply provokes in json, numpy or pandas is the answer's fault.
         raise Failure(f"{label} gave an answer that cannot be read: {error}") from error
-    raise Raised(f"{label} raised {kind}: {detail}", kind, trace)
+    raise _raised(str(reply["error"].get("builtin", kind)), f"{label} raised {kind}: {detail}", kind, trace)
+
+
+def _raised(builtin: str, message: str, kind: str, trace: str) -> Raised:
+    """A Raised that is also an exception of the `builtin` class: a check may catch it as it would in the notebook."""
+    base = getattr(builtins, builtin, None)
+    if not (isinstance(base, type) and issubclass(base, Exception)) or issubclass(Raised, base):
+        return Raised(message, kind, trace)
+    if issubclass(base, (StopIteration, BaseExceptionGroup)):
+        return Raised(message, kind, trace)
+    combined: type[Raised] = type("Raised", (Raised, base), {})
+    return combined(message, kind, trace)

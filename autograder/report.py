@@ -57,8 +57,8 @@ def rewrite_report(course: Course, folder: Path) -> list[Grade]:
         book = ClassBook(folder)
         try:
             labs = _labs(course, grades)
-            for module in labs:
-                book.set_due(module, course[module].due)
+            for module, lab in labs.items():
+                book.set_due(lab, course[module].due)
             grades = [book.settle(labs[grade.module], grade, course) for grade in grades]
         finally:
             book.close()
@@ -103,7 +103,8 @@ def _shown(course: Course, lab: Lab, grade: Grade, folder: Path) -> dict[str, An
 
 def _run_notebook(folder: Path, lab: Lab, student: str) -> JsonObject | None:
     """The notebook that was run, as plain JSON: nbformat's checks of it would take longer than the rest of a page."""
-    path = folder / "autograded" / _folder_name(student) / lab.module / f"{lab.module}.ipynb"
+    assignment, notebook = lab.gradebook_names
+    path = folder / "autograded" / _folder_name(student) / assignment / f"{notebook}.ipynb"
     return json.loads(path.read_text("utf-8")) if path.is_file() else None
 
 

@@ -46,6 +46,7 @@ def grade(
     sums = {
         rubric: min(sum(check.points for check in checks if check.rubric == rubric), maxima[rubric])
         for rubric in RUBRICS
+        if rubric in maxima
     }
     errored = [f"grader error at {check.cell}: {check.reason}" for check in checks if check.outcome is Outcome.ERRORED]
     return Grade(

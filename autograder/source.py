@@ -13,9 +13,11 @@ from autograder.answers import AnswerSpec, check_source
 from autograder.errors import SourceError
 from autograder.models import Cell, Lab, Role
 from autograder.names import assigned_names, free_names
+from autograder.unsafe import reject_unsafe_checks
 
 BEGIN_SOLUTION, END_SOLUTION = "### BEGIN SOLUTION", "### END SOLUTION"
 BEGIN_HIDDEN, END_HIDDEN = "### BEGIN HIDDEN TESTS", "### END HIDDEN TESTS"
+EXCUSABLE = ("fixed", "nan", "visible")
 _ID = re.compile(r"^[A-Za-z0-9_-]{1,64}$")
 
 
@@ -38,6 +40,7 @@ class _Header(BaseModel):
     keys: str = ""
     tolerance: float = 0
     unit: str = ""
+    excuse: str = ""
 
 
 def read_lab(path: Path) -> Lab:
@@ -53,6 +56,7 @@ def read_lab(path: Path) -> Lab:
     _reject_duplicates(lab)
     _reject_orphans(lab)
     _reject_foreign_names(lab)
+    reject_unsafe_checks(lab)
     return lab
 
 
@@ -87,6 +91,7 @@ def _cells(raw: Any, where: str, line: int) -> list[Cell]:
         minutes=header.minutes,
         half=header.half,  # type: ignore[arg-type]
         folded=header.folded,
+        excused=_excused(header.excuse, where),
     )
     _check_cell_form(cell, header, where)
     if not header.answer:
@@ -107,8 +112,20 @@ def _cells(raw: Any, where: str, line: int) -> list[Cell]:
         line=line,
         points=header.points,
         targets=(header.id,),
+        excused=cell.excused,
     )
     return [cell, check]
+
+
+def _excused(text: str, where: str) -> frozenset[str]:
+    """The lints that a header excuses: `excuse="nan: both are whole numbers; visible: …"`, each with its reason."""
+    parts = [part.partition(":") for part in text.split(";") if part.strip()]
+    for name, _, reason in parts:
+        if name.strip() not in EXCUSABLE or not reason.strip():
+            raise SourceError(
+                f'{where}: excuse={text!r}; write excuse="NAME: reason", where NAME is {", ".join(EXCUSABLE)}'
+            )
+    return frozenset(name.strip() for name, _, _ in parts)
 
 
 def _header(metadata: dict[str, Any], where: str) -> _Header:
@@ -152,7 +169,9 @@ def _check_cell_form(cell: Cell, header: _Header, where: str) -> None:
     if has_region and cell.role not in ("task", "written"):
         raise SourceError(f"{where}: cell {cell.id!r} holds a solution but is no task; add task=true to its header")
     if BEGIN_HIDDEN in cell.source and cell.role != "check":
-        raise SourceError(f"{where}: cell {cell.id!r} holds hidden tests but is no check")
+        raise SourceError(
+            f'{where}: cell {cell.id!r} holds hidden tests but is no check; add check="TASK" points=N to its header'
+        )
     carries = cell.role in ("check", "written") or header.answer
     if carries and header.points <= 0:
         raise SourceError(f"{where}: cell {cell.id!r} has no points; add points=N to its header")
@@ -168,7 +187,9 @@ def _reject_duplicates(lab: Lab) -> None:
     seen: dict[str, int] = {}
     for cell in lab.cells:
         if cell.id in seen:
-            raise SourceError(f"{lab.at(cell)}: id {cell.id!r} stands already on line {seen[cell.id]}")
+            raise SourceError(
+                f"{lab.at(cell)}: id {cell.id!r} stands already on line {seen[cell.id]}; give one of the two another id"
+            )
         seen[cell.id] = cell.line
 
 
@@ -178,7 +199,11 @@ def _reject_orphans(lab: Lab) -> None:
     for cell in lab.with_role("check"):
         for target in cell.targets:
             if target not in tasks:
-                raise SourceError(f"{lab.at(cell)}: check {cell.id!r} judges {target!r}, which is no task here")
+                known = ", ".join(sorted(tasks)) or "there is none yet"
+                raise SourceError(
+                    f"{lab.at(cell)}: check {cell.id!r} judges {target!r}, which is no task here. "
+                    f"Write the id of a task=true or answer= cell in check=: {known}"
+                )
     for cell in lab.with_role("task"):
         if cell.rubric and cell.id not in judged:
             raise SourceError(f"{lab.at(cell)}: no check judges task {cell.id!r}; add one with points")

@@ -13,7 +13,7 @@ import pytest
 from autograder.batch import find_submissions, grade_class
 from autograder.course import Course, load_course
 from autograder.grading import ModuleGrader
-from autograder.models import RUBRICS, Outcome
+from autograder.models import Outcome
 from tests.autograder.hostile import WORTH, Case, read_corpus
 from tests.require import executable
 
@@ -82,9 +82,9 @@ def test_nothing_is_gained_and_nothing_honest_is_lost(
     """On a blank lab it ends with 0 points, on partly right work with exactly what was right, in bounded time."""
     path = case.mount(strict_course, tmp_path / "student" / "words" / "words.ipynb", blank=blank)
     grade = grader.grade_file(path, "student").grade
-    found = {rubric: getattr(grade, rubric) for rubric in RUBRICS}
+    found = {rubric: getattr(grade, rubric) for rubric in strict_course.rubrics}
     reasons = [(check.cell, check.outcome.value, check.reason[:300]) for check in grade.checks]
-    assert found == (dict.fromkeys(RUBRICS, 0) if blank else case.earned()), (grade.flags, reasons)
+    assert found == (dict.fromkeys(strict_course.rubrics, 0) if blank else case.earned()), (grade.flags, reasons)
     assert grade.seconds < 30
     assert any(case.flagged in flag for flag in (*grade.flags, "")), grade.flags
     assert not [reason for reason in reasons if reason[1] == Outcome.ERRORED], grade.flags

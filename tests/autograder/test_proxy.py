@@ -34,14 +34,14 @@ def explode(text: str) -> None:
 @pytest.fixture
 def names(monkeypatch: pytest.MonkeyPatch) -> dict[str, object]:
     """The proxies of a kernel's names, answered by the real agent in this process."""
-    kernel = {"yes": Yes(), "explode": explode, "pair": (1, [2.5]), "same": lambda x: x, "other": 1}
+    kernel = {"yes": Yes(), "explode": explode, "refuse": refuse, "pair": (1, [2.5]), "same": lambda x: x, "other": 1}
     monkeypatch.setattr(agent, "_user_namespace", lambda: kernel)
-    return fetch_names(agent.answer, ["yes", "explode", "pair", "same", "absent"])
+    return fetch_names(agent.answer, ["yes", "explode", "refuse", "pair", "same", "absent"])
 
 
 def test_names_come_as_data_or_remote(names: dict[str, object]) -> None:
     """Only what was asked for and exists comes; data as data, the rest as handles."""
-    assert set(names) == {"yes", "explode", "pair", "same"}
+    assert set(names) == {"yes", "explode", "refuse", "pair", "same"}
     assert names["pair"] == (1, [2.5])
     assert isinstance(names["yes"], Remote)
     assert repr(names["yes"]).startswith("<yes: ")
@@ -73,6 +73,45 @@ def test_a_learners_exception_is_a_failure_that_names_it(names: dict[str, object
         names["explode"]("gone")
     assert caught.value.error == "LookupError"
     assert attempt(names["explode"], "gone") == (None, "LookupError")
+
+
+class TooSmall(ValueError):
+    """An exception of the learner's own."""
+
+
+def refuse(kind: str) -> None:
+    raise {"own": TooSmall, "unicode": UnicodeDecodeError, "group": ExceptionGroup, "stop": StopIteration}[kind](
+        *{"own": ["small"], "unicode": ["utf-8", b"a", 0, 1, "bad"], "group": ["two", [ValueError()]], "stop": []}[kind]
+    )
+
+
+def test_a_check_may_catch_what_a_learner_raises(names: dict[str, object]) -> None:
+    """A builtin exception, or an own one that is derived from it, is caught as it would be in the notebook."""
+    with pytest.raises(LookupError) as caught:
+        names["explode"]("gone")
+    assert str(caught.value) == "explode(…) raised LookupError: gone"
+    with pytest.raises(ValueError, match="raised TooSmall: small"):
+        names["refuse"]("own")
+    with pytest.raises(UnicodeDecodeError, match="raised UnicodeDecodeError: 'utf-8' codec"):
+        names["refuse"]("unicode")
+    assert attempt(names["refuse"], "own") == (None, "TooSmall")
+
+
+@pytest.mark.parametrize(("kind", "name"), [("group", "ExceptionGroup"), ("stop", "StopIteration")])
+def test_exceptions_with_a_meaning_of_their_own_stay_failures(names: dict[str, object], kind: str, name: str) -> None:
+    """What Python itself acts upon reaches a check as a Failure and nothing more."""
+    with pytest.raises(Raised, match=f"raised {name}") as caught:
+        names["refuse"](kind)
+    assert type(caught.value) is Raised
+
+
+@pytest.mark.parametrize("builtin", ["exit", "SystemExit", "print", "__import__", "nothing"])
+def test_forged_exception_classes_stay_failures(builtin: str) -> None:
+    """A kernel that names anything but a plain exception is not believed."""
+    reply = json.dumps({"error": {"type": "E", "builtin": builtin, "message": "m"}})
+    with pytest.raises(Raised) as caught:
+        fetch_names(lambda _: reply, ["x"])
+    assert type(caught.value) is Raised
 
 
 @pytest.mark.parametrize(
