@@ -6,7 +6,7 @@ REPLAYED = $(if $(wildcard $(VENV)/lib/python3.11),$(wildcard solutions/*/*.ipyn
 TESTS ?= tests lib autograder $(REPLAYED)
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 
-.PHONY: demo build release test lint bench lock assets
+.PHONY: demo build release test lint audit bench lock assets
 
 demo: $(READY)  ## grade a sample class of module 01 into out/demo
 	@autograder grade assets/sample_class --out out/demo --marks assets/sample_class/marks.csv --workers 2
@@ -26,6 +26,9 @@ lint: $(READY)  ## check style, types, import rules and that the notebooks match
 	mypy
 	lint-imports
 	autograder build --check
+
+audit: $(READY)  ## prove how good the grading is, into out/audit.json (AUDIT_OPTIONS="--sample 5" is quicker)
+	@autograder audit --json out/audit.json --workers $(JOBS) $(AUDIT_OPTIONS)
 
 bench: $(READY)  ## measure speed beside the usual tools, into out/bench.json
 	@python -m tests.bench

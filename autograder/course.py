@@ -40,13 +40,17 @@ class Module(_Frozen):
 
 
 class Course(_Frozen):
-    """A course directory: `solutions/` with this file and the sources, `labs/` with what is built from them."""
+    """A course directory: `solutions/` with this file and the sources, `labs/` with what is built from them.
+
+    `submissions` is a folder in it that holds known right and wrong answers, `<module>/alt_*.py` and `wrong_*.py`.
+    """
 
     title: str
     rubric: dict[Rubric, float] = {"theory": 30, "code": 30, "results": 30, "report": 10}
     theory_share: tuple[float, float] | None = None
     preload: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
+    submissions: str | None = None
     modules: tuple[Module, ...]
     root: Path = Path()
 

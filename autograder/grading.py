@@ -31,10 +31,11 @@ class Graded:
 class ModuleGrader:
     """Everything about a module that its submissions share: the parsed lab, its stubs, the trusted names."""
 
-    def __init__(self, course: Course, module_id: str) -> None:
+    def __init__(self, course: Course, module_id: str, *, lab: Lab | None = None) -> None:
+        """`lab` is the module or, for the audit, a slice of it; by default the whole module is read from its source."""
         self.course = course
         self.module: Module = course[module_id]
-        self.lab: Lab = load_lab(course, module_id)
+        self.lab: Lab = lab or load_lab(course, module_id)
         self.stubs = stub_sources(self.lab)
         self._secret = course_secret(course)
         self._compiled: dict[str, Any] = {}

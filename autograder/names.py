@@ -38,8 +38,13 @@ def _globals_below(table: symtable.SymbolTable) -> set[str]:
     return names
 
 
+def code_of(source: str) -> str:
+    """`source` as plain Python of as many lines: IPython's own lines do nothing."""
+    return "\n".join("pass" if line.lstrip().startswith(("%", "!")) else line for line in source.split("\n"))
+
+
 def _table(source: str) -> symtable.SymbolTable:
-    code = "\n".join("pass" if line.lstrip().startswith(("%", "!")) else line for line in source.split("\n"))
+    code = code_of(source)
     try:
         ast.parse(code)
         return symtable.symtable(code, "<cell>", "exec")
