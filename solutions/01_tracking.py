@@ -874,7 +874,8 @@ missing = sorted(set(tree.get_params()) - set(found["params"]))
 require(
     not missing, f"parameters that were not recorded: {', '.join(missing)}; log model.get_params(), defaults move too"
 )
-require(found["params"]["max_depth"] == "4", f"max_depth was 4 and the run says {found['params']['max_depth']!r}")
+told = {name: found["params"][name] for name in tree.get_params()}
+expect(told, {name: str(value) for name, value in tree.get_params().items()}, given="the recorded parameters")
 require(
     len(found["models"]) == 1,
     f"one model belongs to the run, it has {len(found['models'])}: mlflow.sklearn.log_model(model, name='model', …)",
@@ -987,11 +988,16 @@ def twenty_runs(number):
     runs.loc[of(worst, 1), "test_rmse"] = quality.min() - 7_500  # and a lucky test
     runs.loc[of(second, 3), ["status", "validation_rmse"]] = ["FAILED", 2_700.0]
     runs.loc[of(third, 2), ["data_digest", "validation_rmse"]] = ["77b0e2", 63_000.0]
-    runs.loc[of(best, 1), "validation_rmse"] = np.nan
-    extra = runs[of(worst, 2) | of(worst, 3)].assign(
-        config="depth-20", validation_rmse=quality.min() - 2_000
-    )  # two runs only
-    runs = pd.concat([runs, extra])
+    if number % 2:
+        runs.loc[of(best, 1), "validation_rmse"] = np.nan
+    short = runs[of(worst, 2) | of(worst, 3)].assign(config="depth-20", validation_rmse=quality.min() - 2_000)
+    extra = [
+        short,  # two runs only …
+        short[:1].assign(seed=4, validation_rmse=np.nan),  # … and one without a figure
+        runs[of(worst, 3)].assign(seed=4, status="RUNNING", validation_rmse=2_900.0),
+        runs[of(third, 3)].assign(seed=4, data_digest="0b52d4", validation_rmse=2_900.0),
+    ]
+    runs = pd.concat([runs, *extra])
     runs["run_id"] = [f"{value:08x}" for value in chance.integers(2**32, size=len(runs)).tolist()]
     return runs.sample(frac=1, random_state=number % 2**32)[chance.permutation(runs.columns).tolist()].reset_index(
         drop=True
@@ -1008,6 +1014,7 @@ twenty_runs(SEED)[["config", "seed", "status", "data_digest", "train_rmse", "val
 def choose(runs, digest):
     """The configuration to use and the RMSE in EUR to expect of it, as a pair."""
     ### BEGIN SOLUTION
+    # equivalent: ReplaceBinaryOperator_BitAnd_Mul ` * `: the product of two columns of truth values is their "and"
     usable = runs[(runs["status"] == "FINISHED") & (runs["data_digest"] == digest) & runs["validation_rmse"].notna()]
     table = usable.groupby("config").agg(
         count=("seed", "size"), validation=("validation_rmse", "mean"), test=("test_rmse", "mean")
@@ -1038,6 +1045,9 @@ require(
 slip = "wide has the mean validation RMSE 31, deep 34; then report the mean test RMSE of the chosen one"
 expect(list(answer), ["wide", 34.0], given="two configurations, three seeds each, all usable", rel=1e-9, slip=slip)
 ### BEGIN HIDDEN TESTS
+spiky = small.assign(validation_rmse=[32.0, 32.0, 32.0, 30.0, 30.0, 39.0])
+given = "two configurations, one with two good seeds and a bad one"
+expect(list(choose(spiky, "1f3a9c")), ["wide", 34.0], given=given, slip="the mean over seeds", rel=1e-9, secret=True)
 for offset in range(6):
     runs = twenty_runs(seed() + offset)
     clean = runs[runs["status"].eq("FINISHED") & runs["data_digest"].eq("1f3a9c") & runs["validation_rmse"].notna()]
@@ -1045,7 +1055,7 @@ for offset in range(6):
     best = min(by_config, key=lambda name: by_config[name]["validation_rmse"].mean())
     config, honest = choose(runs, "1f3a9c")
     given = (
-        "an unseen table with a lucky seed, a FAILED run, a foreign data version, a NaN, a configuration with two runs"
+        "an unseen table with a lucky seed, unfinished runs, foreign data versions, NaN, a configuration with two runs"
     )
     expect(
         config,
@@ -1162,6 +1172,7 @@ def identify(runs, snapshots):
     answer = {}
     for run in runs:
         left = [label for label, data in snapshots.items() if allows(run, data)]
+        # equivalent: NumberReplacer `left[ -1]`: of a single label the last is the first
         answer[run["run_id"]] = left[0] if len(left) == 1 else None
     return answer
     ### END SOLUTION
@@ -1688,6 +1699,13 @@ expect(
     slip="drop what target_leaks finds, ids, dates and the price; keep the rest",
     secret=True,
 )
+figures = [run["metrics"].get("validation_rmse") for run in examine("lib.tracking:read_runs", experiment="Recipes")]
+figures = [figure for figure in figures if isinstance(figure, float)]
+for name, score in told["scores"].items():
+    require(
+        bool(np.isclose(figures, score, rtol=1e-6, atol=0).any()),
+        f"no run of the experiment Recipes has the validation_rmse of {name}: track one run a recipe",
+    )
 missing = sorted(set(recipes()) - set(told["scores"]))
 require(not missing, f"study scores every recipe; missing: {', '.join(missing)}")
 expect(
@@ -1784,6 +1802,20 @@ require(winner is not None, "winner is still None: winner = track(…)")
 run_id = winner.run_id
 require(isinstance(run_id, str), f"winner is what track returns, with a run_id; got {run_id!r}")
 ### BEGIN HIDDEN TESTS
+run = examine("lib.tracking:read_run", run_id=run_id)
+names = [column["name"] for column in run["models"][0]["signature"]["inputs"]]
+expect(sorted(names), sorted(found["columns"]), given="the inputs of the recorded model", slip='features=found["columns"]')
+if found["winner"] in recipes():  # else a recipe of one's own won
+    divided = split_by_time(town("steady", ROWS, SEED)[0])
+    model = recipes()[found["winner"]].fit(divided.train[names], divided.train[PRICE])
+    expect(
+        run["metrics"]["validation_rmse"],
+        error_on(model, divided.validation, names),
+        given="the recorded validation RMSE",
+        rel=1e-6,
+        slip="track the recipe that study named, on the whole table home",
+        secret=True,
+    )
 answer = examine("lib.tracking:reproduce_report", run_id=run_id)
 require(
     answer["equal"] is True,
