@@ -1804,7 +1804,9 @@ require(isinstance(run_id, str), f"winner is what track returns, with a run_id; 
 ### BEGIN HIDDEN TESTS
 run = examine("lib.tracking:read_run", run_id=run_id)
 names = [column["name"] for column in run["models"][0]["signature"]["inputs"]]
-expect(sorted(names), sorted(found["columns"]), given="the inputs of the recorded model", slip='features=found["columns"]')
+expect(
+    sorted(names), sorted(found["columns"]), given="the inputs of the recorded model", slip='features=found["columns"]'
+)
 if found["winner"] in recipes():  # else a recipe of one's own won
     divided = split_by_time(town("steady", ROWS, SEED)[0])
     model = recipes()[found["winner"]].fit(divided.train[names], divided.train[PRICE])

@@ -10,6 +10,7 @@ See Jia and Harman, An Analysis and Survey of the Development of Mutation Testin
 from __future__ import annotations
 
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from autograder.audit.equivalents import Equivalent, declared_equivalents
 from autograder.audit.field_mutants import field_mutants
 from autograder.audit.mutate import Mutant, distinct, operator_mutants
 from autograder.audit.part import Part
-from autograder.audit.slice import task_slice
+from autograder.audit.slice import checks_of, task_slice
 from autograder.audit.trials import Trial, grade_trials, lost
 from autograder.course import Course
 from autograder.errors import GraderError
@@ -51,6 +52,14 @@ class Suspects:
     stale: list[Equivalent]
 
 
+@dataclass(frozen=True)
+class Verdict:
+    """A mutant and the checks that took points from it; with none, it survived."""
+
+    mutant: Mutant
+    noticed: tuple[str, ...]
+
+
 def audit_mutants(
     course: Course,
     lab: Lab,
@@ -63,21 +72,22 @@ def audit_mutants(
     """Score the checks of `tasks` (default: all); `tell` hears of each survivor and finished task."""
     sample = sample or Sample()
     cells = [cell for cell in lab.with_role("task") if not tasks or cell.id in tasks]
-    suspects = {cell.id: _suspects(cell, field_mutants(course, lab), sample) for cell in cells}
-    tried = [mutant for found in suspects.values() for mutant in found.tried]
-    survivors = _survivors(course, lab, tried, workers, tell)
+    declared = field_mutants(course, lab)
+    suspects = {cell.id: _suspects(cell, declared, sample) for cell in cells}
+    verdicts = _verdicts(course, lab, [mutant for found in suspects.values() for mutant in found.tried], workers, tell)
     counts = {
-        task: _count(len(found.tried), sum(mutant.task == task for mutant in survivors), len(found.equivalent))
+        task: _count([v for v in verdicts if v.mutant.task == task], len(found.equivalent))
         for task, found in suspects.items()
         if found.tried or found.equivalent
     }
-    whole = _count(len(tried), len(survivors), sum(len(found.equivalent) for found in suspects.values()))
+    whole = _count(verdicts, sum(count["equivalent"] for count in counts.values()))
     record = {
         **whole,
         "sample": sample.size,
         "seed": sample.seed,
         "tasks": counts,
-        "survivors": [_survivor(mutant) for mutant in survivors],
+        "checks": _by_check(lab, verdicts),
+        "survivors": [_survivor(verdict.mutant) for verdict in verdicts if not verdict.noticed],
     }
     stale = [
         f"{task}: no {equivalent.operator} writes `{equivalent.written}` into {equivalent.line!r}; drop the comment"
@@ -96,18 +106,21 @@ def _suspects(cell: Cell, declared: list[Mutant], sample: Sample) -> Suspects:
     return Suspects(sample.draw([mutant for mutant in mutants if mutant not in covered]), covered, stale)
 
 
-def _survivors(course: Course, lab: Lab, mutants: list[Mutant], workers: int, tell: Tell) -> list[Mutant]:
+def _verdicts(course: Course, lab: Lab, mutants: list[Mutant], workers: int, tell: Tell) -> list[Verdict]:
     if not mutants:
         return []
     slices = _trusted_slices(course, lab, dict.fromkeys(mutant.task for mutant in mutants), workers)
-    narrow = [Trial(_room(lab, slices, mutant), {mutant.task: mutant.source}) for mutant in mutants]
-    passed = list(_passing(course, mutants, narrow, workers, tell))
-    whole = [Trial(lab, {mutant.task: mutant.source}) for mutant in passed]
-    survivors = []
-    for mutant in _passing(course, passed, whole, workers, lambda _: None):
-        tell(f"survived: {mutant.operator}, line {mutant.line} of {lab.module}.py\n{mutant.diff}")
-        survivors.append(mutant)
-    return survivors
+    narrow = []
+    for verdict in _tried(course, [(mutant, _room(lab, slices, mutant)) for mutant in mutants], workers):
+        narrow.append(verdict)
+        if len(narrow) == len(mutants) or mutants[len(narrow)].task != verdict.mutant.task:
+            tell(f"{verdict.mutant.task}: its mutants have met its checks, {len(narrow)} of {len(mutants)} done")
+    passed = [verdict.mutant for verdict in narrow if not verdict.noticed]
+    whole = {id(verdict.mutant): verdict for verdict in _tried(course, [(mutant, lab) for mutant in passed], workers)}
+    for verdict in whole.values():
+        if not verdict.noticed:
+            tell(f"survived: {verdict.mutant.operator}, {lab.module}.py:{verdict.mutant.line}\n{verdict.mutant.diff}")
+    return [whole.get(id(verdict.mutant), verdict) for verdict in narrow]
 
 
 def _trusted_slices(course: Course, lab: Lab, tasks: dict[str, None], workers: int) -> dict[str, Lab]:
@@ -127,26 +140,29 @@ def _room(lab: Lab, slices: dict[str, Lab], mutant: Mutant) -> Lab:
     return trusted if trusted is lab else task_slice(lab, mutant.task, {mutant.task: mutant.source})
 
 
-def _passing(course: Course, mutants: list[Mutant], trials: list[Trial], workers: int, tell: Tell) -> Iterator[Mutant]:
-    """The mutants whose trial loses no point."""
-    done: dict[str, int] = {}
-    totals = {task: sum(mutant.task == task for mutant in mutants) for task in {mutant.task for mutant in mutants}}
-    for mutant, grade in zip(mutants, grade_trials(course, trials, workers=workers), strict=True):
-        done[mutant.task] = done.get(mutant.task, 0) + 1
-        if done[mutant.task] == totals[mutant.task]:
-            tell(f"{mutant.task}: {totals[mutant.task]} mutants tried")
-        if not lost(grade):
-            yield mutant
+def _tried(course: Course, mutants: list[tuple[Mutant, Lab]], workers: int) -> Iterator[Verdict]:
+    trials = [Trial(lab, {mutant.task: mutant.source}) for mutant, lab in mutants]
+    for (mutant, _), grade in zip(mutants, grade_trials(course, trials, workers=workers), strict=True):
+        yield Verdict(mutant, tuple(check.cell for check in lost(grade)))
 
 
-def _count(tried: int, survived: int, equivalent: int) -> dict[str, Any]:
-    killed = tried - survived
+def _count(verdicts: list[Verdict], equivalent: int) -> dict[str, Any]:
+    killed = sum(bool(verdict.noticed) for verdict in verdicts)
     return {
-        "total": tried + equivalent,
+        "total": len(verdicts) + equivalent,
         "killed": killed,
         "equivalent": equivalent,
-        "score": round(killed / tried, 4) if tried else 1.0,
+        "score": round(killed / len(verdicts), 4) if verdicts else 1.0,
     }
+
+
+def _by_check(lab: Lab, verdicts: list[Verdict]) -> dict[str, dict[str, int]]:
+    """For each check the mutants of its own tasks that it met, and how many of them cost points in it."""
+    met = Counter(check.id for verdict in verdicts for check in checks_of(lab, verdict.mutant.task))
+    noticed = Counter(
+        check.id for verdict in verdicts for check in checks_of(lab, verdict.mutant.task) if check.id in verdict.noticed
+    )
+    return {check: {"met": met[check], "noticed": noticed[check]} for check in met}
 
 
 def _survivor(mutant: Mutant) -> dict[str, Any]:

@@ -20,6 +20,7 @@ def test_a_strong_check_kills_every_mutant(course: Course) -> None:
     assert part.problems == ()
     assert found["killed"] == found["total"] >= 3
     assert (found["equivalent"], found["score"], found["survivors"]) == (0, 1, [])
+    assert found["checks"] == {"code-guard-check": {"met": found["total"], "noticed": found["total"]}}
 
 
 def test_a_weak_check_lets_a_mutant_survive(variant) -> None:
@@ -60,6 +61,7 @@ def test_checks_that_build_on_a_task_kill_its_mutants_too(variant) -> None:
     part = _audit(course, "code-count")
     assert part.problems == ()
     assert part.record["mutants"]["killed"] == 1
+    assert part.record["mutants"]["checks"] == {"code-count-check": {"met": 1, "noticed": 0}}
 
 
 def test_a_sample_is_stated(course: Course) -> None:
