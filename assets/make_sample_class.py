@@ -44,7 +44,11 @@ def answers(work: dict[str, object], solution: dict[str, str]) -> dict[str, str]
     """The texts that a student wrote: some solved cells, whole known submissions, and cells of their own."""
     solved = work.get("solved", [])
     texts = dict(solution) if solved == "all" else {cell: solution[cell] for cell in solved}
-    texts = {cell: "\n".join(line for line in text.split("\n") if "### " not in line) for cell, text in texts.items()}
+    ours = ("### ", "# equivalent: ")  # marks of the source that no student writes
+    texts = {
+        cell: "\n".join(line for line in text.split("\n") if not line.strip().startswith(ours))
+        for cell, text in texts.items()
+    }
     for name in work.get("like", []):
         texts |= read_cells(ROOT / "tests" / "submissions" / MODULE / f"{name}.py")
     unknown = set(own := work.get("cells", {})) - set(solution)

@@ -58,7 +58,10 @@ class Module(_Frozen):
 
 
 class Course(_Frozen):
-    """A course directory: `solutions/` with this file and the sources, `labs/` with what is built from them."""
+    """A course directory: `solutions/` with this file and the sources, `labs/` with what is built from them.
+
+    `submissions` is a folder in it that holds known right and wrong answers, `<module>/alt_*.py` and `wrong_*.py`.
+    """
 
     title: str
     rubric: dict[Rubric, float] = {"theory": 30, "code": 30, "results": 30, "report": 10}
@@ -67,6 +70,7 @@ class Course(_Frozen):
     mounts: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
     late: LatePolicy | None = None
+    submissions: str | None = None
     modules: tuple[Module, ...]
     root: Path = Path()
 

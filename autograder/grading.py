@@ -32,13 +32,16 @@ class Graded:
 class ModuleGrader:
     """Everything about a module that its submissions share: the parsed lab, its stubs, the walls.
 
-    Modules of one course may share a `sandbox`; it starts with the first submission.
+    Modules of one course may share a `sandbox`; it starts with the first submission. `lab` is the module or, for the
+    audit, a slice of it; by default the whole module is read from its source.
     """
 
-    def __init__(self, course: Course, module_id: str, *, sandbox: Sandbox | None = None) -> None:
+    def __init__(
+        self, course: Course, module_id: str, *, sandbox: Sandbox | None = None, lab: Lab | None = None
+    ) -> None:
         self.course = course
         self.module: Module = course[module_id]
-        self.lab: Lab = load_lab(course, module_id)
+        self.lab: Lab = lab or load_lab(course, module_id)
         self.stubs = stub_sources(self.lab)
         self._secret = course_secret(course)
         self._compiled: dict[str, Any] = {}

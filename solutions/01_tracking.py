@@ -812,6 +812,7 @@ def track_run(experiment, depth, train, validation):
         model = DecisionTreeRegressor(max_depth=depth, random_state=0).fit(inputs(train), train[PRICE])
         mlflow.log_params(model.get_params())
         mlflow.log_metrics({"train_rmse": rmse(model, train), "validation_rmse": rmse(model, validation)})
+        # equivalent: ReplaceFalseWithTrue `index=True`: a hash of all of train may well count its row labels in
         mlflow.set_tag("data_digest", hashlib.md5(train.to_csv(index=False).encode()).hexdigest())
         mlflow.sklearn.log_model(
             model,
@@ -874,7 +875,8 @@ missing = sorted(set(tree.get_params()) - set(found["params"]))
 require(
     not missing, f"parameters that were not recorded: {', '.join(missing)}; log model.get_params(), defaults move too"
 )
-require(found["params"]["max_depth"] == "4", f"max_depth was 4 and the run says {found['params']['max_depth']!r}")
+told = {name: found["params"][name] for name in tree.get_params()}
+expect(told, {name: str(value) for name, value in tree.get_params().items()}, given="the recorded parameters")
 require(
     len(found["models"]) == 1,
     f"one model belongs to the run, it has {len(found['models'])}: mlflow.sklearn.log_model(model, name='model', …)",
@@ -930,6 +932,10 @@ scores = {
 experiment = f"Check {uuid4()}"
 ids = {track_run(experiment, depth, train, validation): depth for depth in scores}
 expect(ids.get(best_run(experiment)), min(scores, key=scores.get), given="another experiment", slip=slip, secret=True)
+experiment = f"Check {uuid4()}"
+attempt(track_run, experiment, 4, train.drop(columns="rooms"), validation)
+chosen, _ = attempt(best_run, experiment)
+require(chosen is None, "an experiment's only run had failed, and best_run chose it: search among FINISHED runs alone")
 ### END HIDDEN TESTS
 
 # %% [markdown] id="after-runs"
@@ -987,11 +993,16 @@ def twenty_runs(number):
     runs.loc[of(worst, 1), "test_rmse"] = quality.min() - 7_500  # and a lucky test
     runs.loc[of(second, 3), ["status", "validation_rmse"]] = ["FAILED", 2_700.0]
     runs.loc[of(third, 2), ["data_digest", "validation_rmse"]] = ["77b0e2", 63_000.0]
-    runs.loc[of(best, 1), "validation_rmse"] = np.nan
-    extra = runs[of(worst, 2) | of(worst, 3)].assign(
-        config="depth-20", validation_rmse=quality.min() - 2_000
-    )  # two runs only
-    runs = pd.concat([runs, extra])
+    if number % 2:
+        runs.loc[of(best, 1), "validation_rmse"] = np.nan
+    short = runs[of(worst, 2) | of(worst, 3)].assign(config="depth-20", validation_rmse=quality.min() - 2_000)
+    extra = [
+        short,  # two runs only …
+        short[:1].assign(seed=4, validation_rmse=np.nan),  # … and one without a figure
+        runs[of(worst, 3)].assign(seed=4, status="RUNNING", validation_rmse=2_900.0),
+        runs[of(third, 3)].assign(seed=4, data_digest="0b52d4", validation_rmse=2_900.0),
+    ]
+    runs = pd.concat([runs, *extra])
     runs["run_id"] = [f"{value:08x}" for value in chance.integers(2**32, size=len(runs)).tolist()]
     return runs.sample(frac=1, random_state=number % 2**32)[chance.permutation(runs.columns).tolist()].reset_index(
         drop=True
@@ -1008,6 +1019,7 @@ twenty_runs(SEED)[["config", "seed", "status", "data_digest", "train_rmse", "val
 def choose(runs, digest):
     """The configuration to use and the RMSE in EUR to expect of it, as a pair."""
     ### BEGIN SOLUTION
+    # equivalent: ReplaceBinaryOperator_BitAnd_Mul ` * `: the product of two columns of truth values is their "and"
     usable = runs[(runs["status"] == "FINISHED") & (runs["data_digest"] == digest) & runs["validation_rmse"].notna()]
     table = usable.groupby("config").agg(
         count=("seed", "size"), validation=("validation_rmse", "mean"), test=("test_rmse", "mean")
@@ -1038,6 +1050,9 @@ require(
 slip = "wide has the mean validation RMSE 31, deep 34; then report the mean test RMSE of the chosen one"
 expect(list(answer), ["wide", 34.0], given="two configurations, three seeds each, all usable", rel=1e-9, slip=slip)
 ### BEGIN HIDDEN TESTS
+spiky = small.assign(validation_rmse=[32.0, 32.0, 32.0, 30.0, 30.0, 39.0])
+given = "two configurations, one with two good seeds and a bad one"
+expect(list(choose(spiky, "1f3a9c")), ["wide", 34.0], given=given, slip="the mean over seeds", rel=1e-9, secret=True)
 for offset in range(6):
     runs = twenty_runs(seed() + offset)
     clean = runs[runs["status"].eq("FINISHED") & runs["data_digest"].eq("1f3a9c") & runs["validation_rmse"].notna()]
@@ -1045,7 +1060,7 @@ for offset in range(6):
     best = min(by_config, key=lambda name: by_config[name]["validation_rmse"].mean())
     config, honest = choose(runs, "1f3a9c")
     given = (
-        "an unseen table with a lucky seed, a FAILED run, a foreign data version, a NaN, a configuration with two runs"
+        "an unseen table with a lucky seed, unfinished runs, foreign data versions, NaN, a configuration with two runs"
     )
     expect(
         config,
@@ -1162,6 +1177,7 @@ def identify(runs, snapshots):
     answer = {}
     for run in runs:
         left = [label for label, data in snapshots.items() if allows(run, data)]
+        # equivalent: NumberReplacer `left[ -1]`: of a single label the last is the first
         answer[run["run_id"]] = left[0] if len(left) == 1 else None
     return answer
     ### END SOLUTION
@@ -1248,6 +1264,8 @@ def target_leaks(history):
         column = history[name]
         hidden = unsold.any() and column[unsold].isna().all()
         numeric = pd.api.types.is_numeric_dtype(column)
+        # equivalent: ReplaceComparisonOperator_Gt_GtE `>= 0.97`: no correlation of so many prices is exactly 0.97
+        # equivalent: ReplaceUnaryOperator_Invert_USub `[-unsold]`: minus turns a column of truth values round, as ~ does
         if hidden or (numeric and abs(column[~unsold].astype(float).rank().corr(price[~unsold].rank())) > 0.97):
             leaks.append(name)
     return leaks
@@ -1260,6 +1278,7 @@ def rolling_folds(history, months):
     folds = []
     for month in months:
         start, end = pd.Timestamp(month), pd.Timestamp(month) + pd.DateOffset(months=1)
+        # equivalent: ReplaceBinaryOperator_BitAnd_Mul ` * `: the product of two columns of truth values is their "and"
         listed = (history["listed_on"] >= start) & (history["listed_on"] < end) & history[PRICE].notna()
         folds.append((history.index[history["sold_on"] < start].tolist(), history.index[listed].tolist()))
     return folds
@@ -1281,7 +1300,7 @@ for offset, kind in enumerate(("patchwork", "steady", "patchwork", "steady")):
     history = history.drop(columns=["agent_fee_eur", "days_on_market"])
     price, sold = history[PRICE], history[PRICE].notna()
     noise = 1 + 0.01 * chance.uniform(-1, 1, len(history))
-    leak = [price * 0.035 * noise, 1e9 / price * noise, np.log(price) * 100, (price * noise) ** 2 / 1e6][offset]
+    leak = [1e9 / price * noise, price * 0.035 * noise, np.log(price) * 100, (price * noise) ** 2 / 1e6][offset]
     guess = price.fillna(float(price.median()))
     honest = {
         "valuation": (guess * (1 + 0.45 * chance.uniform(-1, 1, len(history)))).round(),
@@ -1332,6 +1351,16 @@ expect(
     slip=slip,
 )
 ### BEGIN HIDDEN TESTS
+days = pd.to_datetime(["2021-01-01", "2021-01-31", "2021-02-01", "2021-02-28", "2021-03-01"])
+sales = pd.to_datetime(["2021-01-31", "2021-02-01", "2021-02-28", "2021-03-01", "2021-03-02"])
+edges = pd.DataFrame({"listed_on": days, "sold_on": sales, PRICE: [1.0, 2.0, 3.0, 4.0, 5.0]})
+expect(
+    [[sorted(part) for part in fold] for fold in rolling_folds(edges, ["2021-01", "2021-02"])],
+    [[[], [0, 1]], [[0], [2, 3]]],
+    given="houses listed and sold on the first and last days of two months",
+    slip="a month ends where the next begins, and what is sold on its first day was not sold before it",
+    secret=True,
+)
 for offset, kind in enumerate(("steady", "patchwork")):
     history, _, _ = town(kind, 600, seed() + offset)
     history = history.sample(frac=1, random_state=offset)
@@ -1402,7 +1431,7 @@ def train_predict(train, rows, seed):
 # %% id="code-repeat-check" check="code-repeat" points=4
 kept = ["house_id", *NUMBERS, PRICE]
 table = simulate("stable", rows=330, seed=seed()).houses[kept].dropna()
-train, rows = table[:220], table[220:]
+train, rows, truth = table[:220], table[220:].drop(columns=PRICE), table[220:][PRICE].to_numpy()
 first = train_predict(train, rows, 3)
 require(
     isinstance(first, list) and len(first) == len(rows),
@@ -1438,8 +1467,8 @@ require(
     train_predict(train, rows, 4) != first,
     "another seed gave the very same prices: the seed is an argument, do not fix it inside",
 )
-misses = np.sqrt(np.mean((np.array(first) - rows[PRICE].to_numpy()) ** 2))
-base = np.sqrt(np.mean((train[PRICE].mean() - rows[PRICE].to_numpy()) ** 2))
+misses = np.sqrt(np.mean((np.array(first) - truth) ** 2))
+base = np.sqrt(np.mean((train[PRICE].mean() - truth) ** 2))
 require(
     bool(misses < 0.8 * base),
     f"the prices are hardly better than the mean price ({misses:,.0f} EUR against {base:,.0f} EUR): keep the model",
@@ -1688,6 +1717,13 @@ expect(
     slip="drop what target_leaks finds, ids, dates and the price; keep the rest",
     secret=True,
 )
+figures = [run["metrics"].get("validation_rmse") for run in examine("lib.tracking:read_runs", experiment="Recipes")]
+figures = [figure for figure in figures if isinstance(figure, float)]
+for name, score in told["scores"].items():
+    require(
+        bool(np.isclose(figures, score, rtol=1e-6, atol=0).any()),
+        f"no run of the experiment Recipes has the validation_rmse of {name}: track one run a recipe",
+    )
 missing = sorted(set(recipes()) - set(told["scores"]))
 require(not missing, f"study scores every recipe; missing: {', '.join(missing)}")
 expect(
@@ -1784,6 +1820,22 @@ require(winner is not None, "winner is still None: winner = track(…)")
 run_id = winner.run_id
 require(isinstance(run_id, str), f"winner is what track returns, with a run_id; got {run_id!r}")
 ### BEGIN HIDDEN TESTS
+run = examine("lib.tracking:read_run", run_id=run_id)
+names = [column["name"] for column in run["models"][0]["signature"]["inputs"]]
+expect(
+    sorted(names), sorted(found["columns"]), given="the inputs of the recorded model", slip='features=found["columns"]'
+)
+if found["winner"] in recipes():  # else a recipe of one's own won
+    divided = split_by_time(town("steady", ROWS, SEED)[0])
+    model = recipes()[found["winner"]].fit(divided.train[names], divided.train[PRICE])
+    expect(
+        run["metrics"]["validation_rmse"],
+        error_on(model, divided.validation, names),
+        given="the recorded validation RMSE",
+        rel=1e-6,
+        slip="track the recipe that study named, on the whole table home",
+        secret=True,
+    )
 answer = examine("lib.tracking:reproduce_report", run_id=run_id, isolated=False)
 require(
     answer["equal"] is True,

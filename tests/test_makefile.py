@@ -70,7 +70,7 @@ def test_help_lists_every_target():
     assert done.returncode == 0, done.stderr
     listed = re.findall(r"^  make (\w+) +\S.+$", done.stdout, re.MULTILINE)
     assert listed == TARGETS
-    wanted = "help setup demo lab mlflow build release test lint bench clean lock assets"
+    wanted = "help setup demo lab mlflow build release test lint audit bench clean lock assets"
     assert set(wanted.split()) <= set(TARGETS)
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from lib.errors import TrackingError
 from lib.settings import Settings
 from lib.tracking import safe_format
-from lib.tracking.client import local_folder, open_client
+from lib.tracking.client import find_experiment, local_folder, open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -39,9 +39,21 @@ def read_run(run_id: str, *, settings: Settings | None = None) -> dict[str, Any]
     A metric that is not a finite number comes as the text "nan", "inf" or "-inf". Raises TrackingError for an unknown
     run.
     """
-    settings = settings or Settings()
-    client = open_client(settings)
-    run = stored_run(client, run_id)
+    client = open_client(settings or Settings())
+    return _record(client, stored_run(client, run_id))
+
+
+def read_runs(experiment: str, *, settings: Settings | None = None) -> list[dict[str, Any]]:
+    """The newest runs of an experiment, a thousand at most, newest first, each as `read_run` gives it.
+
+    Raises TrackingError for an unknown experiment.
+    """
+    client = open_client(settings or Settings())
+    found = client.search_runs([find_experiment(client, experiment)], order_by=["attributes.start_time DESC"])
+    return [_record(client, run) for run in found]
+
+
+def _record(client: MlflowClient, run: StoredRun) -> dict[str, Any]:
     return {
         "run_id": run.info.run_id,
         "name": run.info.run_name,
@@ -52,7 +64,7 @@ def read_run(run_id: str, *, settings: Settings | None = None) -> dict[str, Any]
         "params": dict(run.data.params),
         "metrics": {key: value if math.isfinite(value) else str(value) for key, value in run.data.metrics.items()},
         "tags": dict(run.data.tags),
-        "artifacts": sorted(_artifacts(client, run_id, None)),
+        "artifacts": sorted(_artifacts(client, run.info.run_id, None)),
         "datasets": [_dataset(entry) for entry in (run.inputs.dataset_inputs if run.inputs else ())],
         "models": [_model(client, output.model_id) for output in (run.outputs.model_outputs if run.outputs else ())],
     }

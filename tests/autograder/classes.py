@@ -5,10 +5,10 @@ from __future__ import annotations
 import random
 
 from autograder.check import result
-from autograder.models import RUBRICS, Grade, Lab, Outcome
+from autograder.models import Grade, Lab, Outcome
 from autograder.score import grade, written_result
 
-MAXIMA = dict(zip(RUBRICS, (3, 4, 2, 1), strict=True))
+MAXIMA = {"theory": 3, "code": 4, "results": 2, "report": 1}
 SPECIMENS = (Outcome.PASSED, Outcome.FAILED, Outcome.NOT_ATTEMPTED, Outcome.ERRORED, Outcome.NOT_REACHED)
 
 

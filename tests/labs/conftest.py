@@ -33,16 +33,6 @@ def grade(grader: Callable[[str], ModuleGrader]) -> Callable[..., Grade]:
     return run
 
 
-def by_rubric(grade: Grade) -> dict[str, float]:
-    """The points of each rubric line; the unmarked report counts as full when its evidence is."""
-    return {
-        "theory": grade.theory,
-        "code": grade.code,
-        "results": grade.results,
-        "report": grade.report + grade.pending,
-    }
-
-
 def reasons(grade: Grade) -> str:
     """What did not pass, for a failing test's message."""
     return (

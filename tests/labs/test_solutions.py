@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import pytest
 
+from autograder.audit.known import Known, points_by_rubric
 from autograder.merge import Submission
 from autograder.models import Outcome
-from tests.labs.conftest import by_rubric, reasons
-from tests.labs.submissions import COURSE, MODULES, Known, known
+from tests.labs.conftest import reasons
+from tests.labs.submissions import COURSE, MODULES, known
 
 
 @pytest.mark.parametrize("module", MODULES)
 def test_solution_earns_full_marks(module: str, grade) -> None:
     """30/30/30/4 with the written report's 6 points pending, and no flag."""
     graded = grade(module)
-    assert by_rubric(graded) == COURSE.rubric, reasons(graded)
+    assert points_by_rubric(graded) == COURSE.rubric, reasons(graded)
     assert (graded.total, graded.pending, graded.flags) == (94, 6, ())
 
 
@@ -31,4 +32,4 @@ def test_blank_lab_earns_nothing(module: str, grader) -> None:
 def test_other_right_answers_keep_everything(submission: Known, grade) -> None:
     """A right answer written quite differently loses nothing."""
     graded = grade(submission.module, submission.path)
-    assert by_rubric(graded) == COURSE.rubric, reasons(graded)
+    assert points_by_rubric(graded) == COURSE.rubric, reasons(graded)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.labs.conftest import by_rubric, reasons
-from tests.labs.submissions import COURSE, MODULES, Known, known
+from autograder.audit.known import Known, misses
+from tests.labs.conftest import reasons
+from tests.labs.submissions import COURSE, MODULES, known
 
 
 @pytest.mark.parametrize("submission", known("wrong"), ids=str)
@@ -13,8 +14,7 @@ def test_mistakes_lose_where_they_say(submission: Known, grade) -> None:
     """The rubric lines that the file names lose points; the others keep theirs, unless they build on the mistake."""
     assert submission.loses, f"{submission} does not say where it loses: add a line `# loses: code`"
     graded = grade(submission.module, submission.path)
-    lost = {rubric for rubric, points in by_rubric(graded).items() if points < COURSE.rubric[rubric]}
-    assert submission.loses <= lost <= submission.loses | submission.may_lose, reasons(graded)
+    assert not misses(submission, graded, COURSE), reasons(graded)
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -19,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer
 from lib.errors import TrackingError
 from lib.market import FEATURES, simulate
 from lib.settings import Settings
-from lib.tracking import predict, read_run, track
+from lib.tracking import predict, read_run, read_runs, track
 from lib.tracking.client import open_client
 
 HOUSES = simulate("moving", rows=600, seed=4).houses
@@ -73,6 +73,18 @@ def test_read_run_is_json_in_a_fresh_interpreter_in_the_workspace(settings, run)
     assert record["status"] == "FINISHED"
     assert record["experiment"] == "House Price Prediction"
     assert record["seconds"] > 0
+
+
+def test_read_runs_lists_an_experiment_newest_first(tmp_path):
+    """Each run as `read_run` gives it; an experiment that is not there is named."""
+    settings = Settings(root=tmp_path)
+    table = HOUSES.head(200)
+    runs = [track(LinearRegression(), table, settings=settings, model_artifacts=False) for _ in range(2)]
+    assert read_runs("House Price Prediction", settings=settings) == [
+        read_run(run.run_id, settings=settings) for run in reversed(runs)
+    ]
+    with pytest.raises(TrackingError, match="no experiment 'Prices'"):
+        read_runs("Prices", settings=settings)
 
 
 def test_predictions_are_those_of_the_fitted_model(settings, run):

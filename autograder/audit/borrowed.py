@@ -1,0 +1,134 @@
+"""Borrowed answers: what students are given must not answer a task, whichever of its functions they import."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from autograder.audit.mutate import solution_lines
+from autograder.audit.part import Part
+from autograder.audit.slice import checks_of, task_slice
+from autograder.audit.trials import Trial, grade_trials
+from autograder.course import Course
+from autograder.models import Cell, Lab
+from autograder.names import free_names
+
+STUDENT_MODULE = "autograder.lab"
+
+
+@dataclass(frozen=True)
+class Loan:
+    """The function `name` of `task`, answered by `given`, a callable's full name."""
+
+    task: str
+    name: str
+    given: str
+
+    def source(self, cell: Cell) -> str:
+        module, _, attribute = self.given.rpartition(".")
+        return f"{cell.source}\nfrom {module} import {attribute} as {self.name}"
+
+
+def audit_borrowed(course: Course, lab: Lab, *, tasks: tuple[str, ...] = (), workers: int = 1) -> Part:
+    """Put every given callable that takes as many arguments in place of each task's functions; no check may pass."""
+    cells = [cell for cell in lab.with_role("task") if not tasks or cell.id in tasks]
+    given = given_callables(course)
+    loans = [loan for cell in cells for loan in _loans(cell, given)]
+    trials = [_trial(lab, loan) for loan in loans]
+    record: dict[str, dict[str, Any]] = {
+        cell.id: {"ok": True, "tried": 0, "passed": []} if _functions(cell) else {"ok": True, "note": "not a function"}
+        for cell in cells
+    }
+    problems = []
+    for loan, grade in zip(loans, grade_trials(course, trials, workers=workers), strict=True):
+        entry = record[loan.task]
+        entry["tried"] += 1
+        if earned := sorted(check.cell for check in grade.checks if check.points and check.cell in _judges(lab, loan)):
+            entry["ok"] = False
+            entry["passed"].append(loan.given)
+            problems.append(f"{loan.task}: {loan.given} in place of {loan.name} passes {', '.join(earned)}")
+    return Part({"borrowed": record}, tuple(problems))
+
+
+def given_callables(course: Course) -> dict[str, Callable[..., Any]]:
+    """The public functions and classes that students can import, each once: its shortest full name → itself."""
+    found: dict[int, tuple[str, Callable[..., Any]]] = {}
+    for module in _given_modules(course):
+        for name, value in _public(module):
+            known = found.get(id(value))
+            if known is None or len(f"{module.__name__}.{name}") < len(known[0]):
+                found[id(value)] = (f"{module.__name__}.{name}", value)
+    return dict(sorted(found.values()))
+
+
+def _given_modules(course: Course) -> Iterator[ModuleType]:
+    yield importlib.import_module(STUDENT_MODULE)
+    for name in course.release:
+        if not (course.root / name / "__init__.py").exists():
+            continue
+        package = importlib.import_module(name)
+        yield package
+        for info in pkgutil.walk_packages(package.__path__, f"{name}."):
+            if not any(part.startswith("_") for part in info.name.split(".")):
+                yield importlib.import_module(info.name)
+
+
+def _public(module: ModuleType) -> Iterator[tuple[str, Callable[..., Any]]]:
+    exported = getattr(module, "__all__", ())
+    for name, value in vars(module).items():
+        own = not name.startswith("_") and getattr(value, "__module__", None) == module.__name__
+        if callable(value) and (own or name in exported):
+            yield name, value
+
+
+def _loans(cell: Cell, given: dict[str, Callable[..., Any]]) -> Iterator[Loan]:
+    for function, parameters in _functions(cell).items():
+        for name, candidate in given.items():
+            if _fits(candidate, parameters):
+                yield Loan(cell.id, function, name)
+
+
+def _functions(cell: Cell) -> dict[str, list[str]]:
+    """The functions that the student writes in `cell`, those with a piece of solution in them: name → parameters."""
+    if cell.kind != "code":
+        return {}
+    region = solution_lines(cell)
+    return {
+        node.name: [argument.arg for argument in (*node.args.posonlyargs, *node.args.args)]
+        for node in ast.parse(cell.source).body
+        if isinstance(node, ast.FunctionDef) and region & set(range(node.lineno - 1, node.end_lineno or node.lineno))
+    }
+
+
+def _fits(candidate: Callable[..., Any], parameters: list[str]) -> bool:
+    """Whether `candidate` can be called with as many positional arguments, or with arguments of these names."""
+    try:
+        signature = inspect.signature(candidate)
+    except (TypeError, ValueError):  # some classes have none that can be read
+        return False
+    return any(_binds(signature, args, kwargs) for args, kwargs in ((parameters, []), ([], parameters)))
+
+
+def _binds(signature: inspect.Signature, args: list[str], names: list[str]) -> bool:
+    try:
+        signature.bind(*args, **dict.fromkeys(names))
+    except TypeError:
+        return False
+    return True
+
+
+def _trial(lab: Lab, loan: Loan) -> Trial:
+    source = loan.source(lab[loan.task])
+    return Trial(task_slice(lab, loan.task, {loan.task: source}), {loan.task: source})
+
+
+def _judges(lab: Lab, loan: Loan) -> set[str]:
+    """The checks of the task that call the borrowed function by its name, else all of them."""
+    checks = checks_of(lab, loan.task)
+    return {cell.id for cell in checks if loan.name in free_names(cell.source)} or {cell.id for cell in checks}

@@ -1,0 +1,50 @@
+"""The part of a module that decides one task: its checks and the cells that they stand on."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from dataclasses import replace
+
+from autograder.models import Cell, Lab
+from autograder.names import assigned_names, free_names, plain_python
+
+
+def task_slice(lab: Lab, task: str, changes: Mapping[str, str] | None = None) -> Lab:
+    """`lab` with only the checks of `task`, and of the other cells those that the checks or the task build on.
+
+    Names decide: a cell stays when it assigns what a kept cell reads, and so do parameters, shared cells and set-up
+    cells (those that import, for they prepare files and stores as well). `changes` (cell id → text) are read beside the
+    solution's own text, since a changed task may need other names. What a slice leaves out may have left state behind:
+    see that the solution keeps its points in the slice before you trust it.
+    """
+    checks = {cell.id for cell in checks_of(lab, task)}
+    last = max(index for index, cell in enumerate(lab.cells) if cell.id in checks)
+    before = [cell for cell in lab.cells[: last + 1] if cell.kind == "code"]
+    targets = {target for check in checks for target in lab[check].targets}
+    kept = {cell.id for cell in before if cell.id in checks | targets or _stays(cell)}
+    while grown := _providers(before, _needs(before, kept, changes or {})) - kept:
+        kept |= grown
+    return replace(lab, cells=tuple(cell for cell in before if cell.id in kept))
+
+
+def checks_of(lab: Lab, task: str) -> tuple[Cell, ...]:
+    """The check cells that judge `task`, alone or among others."""
+    return tuple(cell for cell in lab.with_role("check") if task in cell.targets)
+
+
+def _stays(cell: Cell) -> bool:
+    return cell.role in ("parameters", "shared") or (cell.role == "plain" and _imports(cell))
+
+
+def _imports(cell: Cell) -> bool:
+    return any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.parse(plain_python(cell.source)).body)
+
+
+def _needs(cells: list[Cell], kept: set[str], changes: Mapping[str, str]) -> set[str]:
+    texts = [cell.source for cell in cells if cell.id in kept] + [changes.get(cell.id, "") for cell in cells]
+    return {name for text in texts for name in free_names(text)}
+
+
+def _providers(cells: list[Cell], names: set[str]) -> set[str]:
+    return {cell.id for cell in cells if cell.role != "check" and assigned_names(cell.source) & names}

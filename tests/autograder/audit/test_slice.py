@@ -1,0 +1,47 @@
+"""A slice holds what decides one task, and nothing else."""
+
+from __future__ import annotations
+
+from autograder.audit.slice import checks_of, task_slice
+from autograder.build import load_lab
+from autograder.course import Course
+
+
+def _ids(course: Course, task: str, **changes: str) -> list[str]:
+    lab = load_lab(course, "words")
+    return [cell.id for cell in task_slice(lab, task, {k.replace("_", "-"): v for k, v in changes.items()}).cells]
+
+
+def test_a_slice_keeps_what_its_task_builds_on(course: Course) -> None:
+    """`save` calls `count` and writes into the folder that the set-up cell made."""
+    assert _ids(course, "results-file") == [
+        "parameters",
+        "imports",
+        "setup",
+        "code-count",
+        "results-file",
+        "results-file-check",
+    ]
+
+
+def test_a_slice_leaves_out_the_rest(course: Course) -> None:
+    """A task that stands alone brings only set-up, itself and its check."""
+    assert _ids(course, "code-guard") == ["parameters", "imports", "setup", "code-guard", "code-guard-check"]
+
+
+def test_a_changed_task_brings_what_it_names(course: Course) -> None:
+    """Names that only the changed text reads are looked up, too."""
+    changed = "def first(words):\n    return next(iter(count(words)))"
+    assert "code-count" in _ids(course, "code-guard", code_guard=changed)
+
+
+def test_names_are_followed_through_functions_defined_later(variant) -> None:
+    """A function may read a name that a later cell assigns, as long as it is called after that."""
+    helper = '# %% id="helper"\ndef shout(word):\n    return word.upper().lower()\n\n\n# %% id="code-guard-check"'
+    course = variant(("    return words[0]", "    return shout(words[0])"), ('# %% id="code-guard-check"', helper))
+    assert "helper" in _ids(course, "code-guard")
+
+
+def test_checks_of_names_every_check_of_a_task(course: Course) -> None:
+    """The cells that judge a task, in order."""
+    assert [cell.id for cell in checks_of(load_lab(course, "words"), "code-count")] == ["code-count-check"]
