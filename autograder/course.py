@@ -71,6 +71,7 @@ class Course(_Frozen):
     release: tuple[str, ...] = ()
     late: LatePolicy | None = None
     submissions: str | None = None
+    hostile: str | None = None
     modules: tuple[Module, ...]
     root: Path = Path()
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from autograder.audit.borrowed import audit_borrowed
 from autograder.audit.guess import audit_guess
-from autograder.audit.hostile import audit_hostile
+from autograder.audit.hostile import audit_hostile, read_attacks
 from autograder.audit.known import audit_known
 from autograder.audit.mutation import Sample, Tell, audit_mutants
 from autograder.audit.part import Part
@@ -24,16 +24,12 @@ PARTS = ("known", "hostile", "borrowed", "guess", "mutants")
 
 @dataclass(frozen=True)
 class Scope:
-    """What to audit: which parts, the mutants and borrowed answers of which tasks (default: all), how many mutants.
-
-    `hostile` maps the name of a case to its cells' texts, by id.
-    """
+    """What to audit: which parts, the mutants and borrowed answers of which tasks (default: all), how many mutants."""
 
     parts: tuple[str, ...] = PARTS
     tasks: tuple[str, ...] = ()
     sample: Sample = field(default_factory=Sample)
     workers: int = 1
-    hostile: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 def audit_module(course: Course, module: str, scope: Scope | None = None, tell: Tell = lambda _: None) -> Part:
@@ -62,7 +58,7 @@ def _parts(course: Course, lab: Lab, scope: Scope, tell: Tell) -> dict[str, Call
     workers: dict[str, Any] = {"workers": scope.workers}
     return {
         "known": lambda: audit_known(course, lab, **workers),
-        "hostile": lambda: audit_hostile(course, lab, scope.hostile, **workers),
+        "hostile": lambda: audit_hostile(course, lab, read_attacks(course, lab), **workers),
         "borrowed": lambda: audit_borrowed(course, lab, tasks=scope.tasks, **workers),
         "guess": lambda: audit_guess(course, lab),
         "mutants": lambda: audit_mutants(course, lab, tasks=scope.tasks, sample=scope.sample, tell=tell, **workers),

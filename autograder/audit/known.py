@@ -12,7 +12,7 @@ from autograder.audit.trials import Trial, grade_trials
 from autograder.build import stub_sources
 from autograder.course import Course
 from autograder.errors import GraderError
-from autograder.models import RUBRICS, Grade, Lab, Rubric
+from autograder.models import RUBRICS, Grade, Lab, Outcome, Rubric
 from autograder.source import read_cells
 
 Kind = Literal["wrong", "alt"]
@@ -43,16 +43,17 @@ def known_submissions(course: Course, module: str, kind: Kind) -> list[Known]:
 
 
 def points_by_rubric(grade: Grade) -> dict[Rubric, float]:
-    """The points of each rubric line; the unmarked report counts as full when its evidence is."""
-    lines: dict[Rubric, float] = {rubric: float(getattr(grade, rubric)) for rubric in RUBRICS}
-    lines["report"] += grade.pending
+    """The points of each rubric line that the module has; what waits for a person's mark counts as full."""
+    lines: dict[Rubric, float] = {rubric: 0.0 for rubric in RUBRICS if rubric in {c.rubric for c in grade.checks}}
+    for check in grade.checks:
+        lines[check.rubric] += check.possible if check.outcome is Outcome.PENDING else check.points
     return lines
 
 
 def misses(known: Known, grade: Grade, course: Course) -> str:
     """How `grade` differs from what the file says it loses; empty when it does not."""
     points = points_by_rubric(grade)
-    losing: set[str] = {rubric for rubric in RUBRICS if points[rubric] < course.rubric[rubric]}
+    losing: set[str] = {rubric for rubric in points if points[rubric] < course.rubric[rubric]}
     if kept := known.loses - losing:
         return f"{known} keeps all points of {', '.join(sorted(kept))}, where it should lose"
     if extra := losing - known.loses - known.may_lose:
@@ -79,7 +80,7 @@ def audit_known(course: Course, lab: Lab, *, workers: int = 1) -> Part:
 
 
 def _points(grade: Grade) -> dict[str, float]:
-    return {name: getattr(grade, name) for name in (*RUBRICS, "pending", "total")}
+    return {name: getattr(grade, name) for name in (*points_by_rubric(grade), "pending", "total")}
 
 
 def _solution_problems(grade: Grade, course: Course) -> list[str]:

@@ -9,7 +9,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from autograder.audit.part import Part
-from autograder.models import RUBRICS
 
 
 def print_summary(module: str, part: Part, console: Console) -> None:
@@ -35,11 +34,12 @@ def print_summary(module: str, part: Part, console: Console) -> None:
 
 
 def _known_table(record: dict[str, Any]) -> Table:
-    table = Table("submission", *RUBRICS, "pending", "total", "as it should")
+    columns = list(record["solution"])
+    table = Table("submission", *columns, "as it should")
     rows = {"solution": record["solution"], "blank": record["blank"]}
     rows |= {f"{kind} {name}": entry for kind in ("wrong", "alt") for name, entry in record[kind].items()}
     for name, row in rows.items():
-        points = [f"{row[column]:g}" for column in (*RUBRICS, "pending", "total")]
+        points = [f"{row[column]:g}" for column in columns]
         table.add_row(escape(name), *points, {True: "yes", False: "NO", None: ""}[row.get("ok")])
     return table
 
