@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import re
@@ -95,7 +96,7 @@ def grade_class(
             if progress:
                 progress(len(grades), len(entries), final)
 
-    try:
+    with contextlib.closing(book), book.writing():
         for lab in labs.values():
             book.add_module(lab, course[lab.module].due)
         save()
@@ -105,8 +106,6 @@ def grade_class(
                 take(position, work(entries[index]))
         else:
             run_all(pool, work, [entries[index] for index in left], take)
-    finally:
-        book.close()
     write_report(course, grades, folder)
     return grades
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from autograder.course import Course, load_course
@@ -26,6 +27,9 @@ def main(argv: list[str] | None = None) -> int:
         return int(arguments.run(_course(arguments), arguments))
     except GraderError as error:
         print(f"autograder: {error}", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"autograder: {error}; when that is mended, the same command goes on from here", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("autograder: stopped; the same command goes on from here", file=sys.stderr)
@@ -64,17 +68,10 @@ def _grade(course: Course, arguments: argparse.Namespace) -> int:
     marks = read_marks(arguments.marks) if arguments.marks else None
     pool = _pool(course, arguments, len(entries))
     width = max(len(entry.student) for entry in entries)
-    print(_table_head(width, course.rubrics))
-    grades = grade_class(
-        course,
-        entries,
-        arguments.out,
-        marks=marks,
-        pool=pool,
-        walls=arguments.walls,
-        again=arguments.again,
-        progress=_printer(width, course.rubrics),
-    )
+    print(_table_head(width, course.rubrics), flush=True)
+    options = {"marks": marks, "pool": pool, "walls": arguments.walls, "again": arguments.again}
+    with _printer(width, course.rubrics) as progress:
+        grades = grade_class(course, entries, arguments.out, progress=progress, **options)
     print(f"\n{arguments.out / 'index.html'}  {arguments.out / 'grades.csv'}  {arguments.out / 'gradebook.db'}")
     return 1 if any("grader error" in flag for grade in grades for flag in grade.flags) else 0
 
@@ -171,11 +168,23 @@ def _audit(course: Course, arguments: argparse.Namespace) -> int:
     return 1 if any(part.problems for part in records.values()) else 0
 
 
-def _printer(width: int, rubrics: tuple[Rubric, ...]) -> Callable[[int, int, Grade], None]:
-    def show(done: int, total: int, grade: Grade) -> None:
-        print(f"{_table_line(grade, width, rubrics)}   {done}/{total}, {grade.seconds:.1f} s", flush=True)
+@contextlib.contextmanager
+def _printer(width: int, rubrics: tuple[Rubric, ...]) -> Iterator[Callable[[int, int, Grade], None]]:
+    """Prints a line for each submission and, on a terminal, a bar with the rate and the time that is left."""
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    return show
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.description}"), TimeRemainingColumn())
+    console = Console(soft_wrap=True, highlight=False, markup=False)
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=None)
+
+        def show(done: int, total: int, grade: Grade) -> None:
+            console.print(f"{_table_line(grade, width, rubrics)}   {done}/{total}, {grade.seconds:.1f} s")
+            speed = bar.tasks[task].speed
+            bar.update(task, completed=done, total=total, description=f"{60 * speed:.0f} a minute" if speed else "")
+
+        yield show
 
 
 def _table_head(width: int, rubrics: tuple[Rubric, ...]) -> str:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime as dt
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,7 @@ from nbgrader.preprocessors import (
     SaveCells,
 )
 from nbgrader.utils import parse_utc
+from sqlalchemy.exc import OperationalError
 
 from autograder.build import CODE_STUB, TEXT_STUB, instructor_notebook, nbgrader_config
 from autograder.course import Course
@@ -92,6 +95,17 @@ class ClassBook:
     def set_due(self, lab: Lab, due: dt.datetime | None) -> None:
         """Enter when a module is due; an extension that nbgrader granted to a student counts from there."""
         self._book.update_or_create_assignment(lab.gradebook_names[0], duedate=due)
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[None]:
+        """Whatever is written inside fails with a reason that says what holds the book and how to go on."""
+        try:
+            yield
+        except OperationalError as error:
+            raise GraderError(
+                f"{self.folder / 'gradebook.db'} cannot be written: {error.orig}. Close what holds it (formgrader, "
+                "another run) or make room, then give the same command again: it goes on from here"
+            ) from error
 
     def save(self, lab: Lab, graded: Graded, handed_in: Path | None, course: Course) -> Grade:
         """Write one submission: notebooks, scores, and marks given by a person; returns the final grade."""

@@ -13,6 +13,7 @@ from autograder.errors import GraderError
 COURSE = "/course"
 _STAGE = "/mnt"
 _NOBODY = 65534
+_TEMPORARY = "/tmp"  # noqa: S108 - inside the sandbox
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64")
 _ETC = ("alternatives", "fonts", "group", "ld.so.cache", "localtime", "nsswitch.conf", "passwd", "ssl")
 WAY_OUT = (
@@ -61,11 +62,17 @@ def _walls(binds: dict[str, Path], environment: dict[str, str]) -> list[str]:
     options += ["--new-session", "--cap-drop", "ALL", "--clearenv", "--hostname", "lab"]
     for name, value in environment.items():
         options += ["--setenv", name, value]
+    options += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", _TEMPORARY, "--tmpfs", "/submission"]
+    # What lies below /tmp, such as a course that somebody cloned there, is shown in a folder that nobody can rename.
+    tops = {str(Path(*Path(target).parts[:3])) for target in binds if target.startswith(f"{_TEMPORARY}/")} - set(binds)
+    for top in tops:
+        options += ["--tmpfs", top]
     for target, source in binds.items():
         options += ["--ro-bind", str(source), target]
     for path in _SYSTEM:
         if Path(path).is_symlink():
             options += ["--symlink", str(Path(path).readlink()), path]
-    options += ["--proc", "/proc", "--dev", "/dev", "--tmpfs", "/tmp", "--tmpfs", "/submission"]  # noqa: S108
     options += ["--dir", "/var", "--symlink", "../tmp", "/var/tmp"]  # noqa: S108
-    return [*options, "--chdir", "/submission", "--remount-ro", "/dev", "--remount-ro", "/"]
+    for path in (*tops, "/dev", "/"):
+        options += ["--remount-ro", path]
+    return [*options, "--chdir", "/submission"]

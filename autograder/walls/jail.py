@@ -74,9 +74,19 @@ def _mount(disk_mb: int) -> None:
     """Fresh, size-limited folders of the submission's own, and a /proc that shows its own processes alone."""
     linux.mount("none", "/", "none", linux.MS_REC | linux.MS_PRIVATE)
     careful = linux.MS_NOSUID | linux.MS_NODEV
-    for folder in ("/submission", "/tmp", "/dev/shm"):  # noqa: S108 - inside the sandbox
+    shown = {path: os.open(path, os.O_PATH) for path in _mounts_below("/tmp")}  # noqa: S108 - inside the sandbox
+    for folder in ("/submission", "/tmp", "/dev/shm"):  # noqa: S108
         linux.mount("tmpfs", folder, "tmpfs", careful, f"size={disk_mb}m,nr_inodes=100000,mode=1777")
+    for path, descriptor in shown.items():
+        Path(path).mkdir()
+        linux.mount(f"/proc/self/fd/{descriptor}", path, "none", linux.MS_BIND | linux.MS_REC)
+        os.close(descriptor)
     linux.mount("proc", "/proc", "proc", careful | linux.MS_NOEXEC)
+
+
+def _mounts_below(folder: str) -> list[str]:
+    points = [line.split()[4] for line in Path("/proc/self/mountinfo").read_text("utf-8").splitlines()]
+    return [point for point in points if os.path.dirname(point) == folder]  # noqa: PTH120 - text, not a path to follow
 
 
 def _become_kernel(request: dict[str, Any], listeners: list[int]) -> NoReturn:

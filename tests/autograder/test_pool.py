@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -15,12 +18,13 @@ from pathlib import Path
 
 import psutil
 import pytest
+from nbgrader.api import Gradebook
 
 from autograder.batch import find_submissions, grade_class
 from autograder.course import Course
 from autograder.errors import GraderError
 from autograder.pool import dask_pool, local_pool, run_all
-from tests.require import executable
+from tests.require import executable, require
 
 AUTOGRADER = str(Path(sys.executable).parent / "autograder")
 
@@ -92,6 +96,42 @@ def test_a_killed_run_goes_on(course: Course, submissions: Path, tmp_path: Path)
     ]  # fmt: skip
     after = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out" / "journal").rglob("*.json")}
     assert kept.items() <= after.items()
+
+
+def test_a_locked_gradebook_is_named_and_nothing_is_lost(course: Course, submissions: Path, tmp_path: Path) -> None:
+    """Somebody else writes to gradebook.db: the error says so, and the next run takes up what was graded."""
+    few = half_a_class(submissions, tmp_path)
+    command = [AUTOGRADER, "--course", str(course.root), "grade", str(few), "--out", str(tmp_path / "out")]
+    (tmp_path / "out").mkdir()
+    with contextlib.closing(Gradebook(f"sqlite:///{tmp_path / 'out' / 'gradebook.db'}")):
+        pass
+    with contextlib.closing(sqlite3.connect(tmp_path / "out" / "gradebook.db", isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        locked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert locked.returncode == 1
+    assert "gradebook.db cannot be written: database is locked. Close what holds it" in locked.stderr
+    assert "Traceback" not in locked.stderr
+    assert "5/5" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+
+
+def test_a_full_disk_is_named_and_nothing_is_lost(course: Course, submissions: Path, tmp_path: Path) -> None:
+    """With room again, the same command finishes the class."""
+    require("root", present=os.geteuid() == 0, way_out="Only root can mount a small disk.")
+    few, out = half_a_class(submissions, tmp_path), tmp_path / "out"
+    out.mkdir()
+    grade = shlex.join([AUTOGRADER, "--course", str(course.root), "grade", str(few), "--out", str(out)])
+    steps = f"""
+        mount -t tmpfs -o size=600k tmpfs {out}
+        {grade} && exit 9
+        mount -o remount,size=50m {out}
+        exec {grade}
+    """
+    command = ["unshare", "--mount", "--propagation=private", "--", "sh", "-c", steps]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert re.search("No space left on device|disk is full", done.stderr), done.stderr
+    assert "Traceback" not in done.stderr
+    assert "5/5" in done.stdout
 
 
 def test_ctrl_c_stops_cleanly(course: Course, submissions: Path, tmp_path: Path) -> None:
