@@ -15,7 +15,7 @@ from pathlib import Path
 from autograder.build import load_lab
 from autograder.course import Course, load_course
 from autograder.errors import GraderError
-from autograder.gradebook import ClassBook, Marks
+from autograder.gradebook import ClassBook, Marks, book_trouble
 from autograder.grading import Graded, ModuleGrader
 from autograder.journal import Journal
 from autograder.models import Grade
@@ -96,7 +96,7 @@ def grade_class(
             if progress:
                 progress(len(grades), len(entries), final)
 
-    with contextlib.closing(book), book.writing():
+    with contextlib.closing(book), book_trouble(folder):
         for lab in labs.values():
             book.add_module(lab, course[lab.module].due)
         save()

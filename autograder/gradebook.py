@@ -65,6 +65,18 @@ def read_marks(path: Path) -> Marks:
     return marks
 
 
+@contextlib.contextmanager
+def book_trouble(folder: Path) -> Iterator[None]:
+    """Whatever SQLite refuses inside becomes a GraderError that says how to go on."""
+    try:
+        yield
+    except OperationalError as error:
+        raise GraderError(
+            f"{folder / 'gradebook.db'} cannot be written: {error.orig}. Close what holds it (formgrader, another run) "
+            "or make room, then give the same command again: it goes on from here"
+        ) from error
+
+
 class ClassBook:
     """The gradebook of one graded class in `folder`; all writes come from this one process."""
 
@@ -74,7 +86,8 @@ class ClassBook:
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "nbgrader_config.py").write_text(_CONFIG.format(code=CODE_STUB, text=TEXT_STUB), "utf-8")
         self.url = f"sqlite:///{folder / 'gradebook.db'}"
-        self._book = Gradebook(self.url)
+        with book_trouble(folder):
+            self._book = Gradebook(self.url)
 
     def close(self) -> None:
         self._book.close()
@@ -95,17 +108,6 @@ class ClassBook:
     def set_due(self, lab: Lab, due: dt.datetime | None) -> None:
         """Enter when a module is due; an extension that nbgrader granted to a student counts from there."""
         self._book.update_or_create_assignment(lab.gradebook_names[0], duedate=due)
-
-    @contextlib.contextmanager
-    def writing(self) -> Iterator[None]:
-        """Whatever is written inside fails with a reason that says what holds the book and how to go on."""
-        try:
-            yield
-        except OperationalError as error:
-            raise GraderError(
-                f"{self.folder / 'gradebook.db'} cannot be written: {error.orig}. Close what holds it (formgrader, "
-                "another run) or make room, then give the same command again: it goes on from here"
-            ) from error
 
     def save(self, lab: Lab, graded: Graded, handed_in: Path | None, course: Course) -> Grade:
         """Write one submission: notebooks, scores, and marks given by a person; returns the final grade."""
