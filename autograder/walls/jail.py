@@ -73,15 +73,19 @@ def _keep(request: dict[str, Any], line: socket.socket, listeners: list[int]) ->
 def _mount(disk_mb: int) -> None:
     """Fresh, size-limited folders of the submission's own, and a /proc that shows its own processes alone."""
     linux.mount("none", "/", "none", linux.MS_REC | linux.MS_PRIVATE)
-    careful = linux.MS_NOSUID | linux.MS_NODEV
-    shown = {path: os.open(path, os.O_PATH) for path in _mounts_below("/tmp")}  # noqa: S108 - inside the sandbox
-    for folder in ("/submission", "/tmp", "/dev/shm"):  # noqa: S108
-        linux.mount("tmpfs", folder, "tmpfs", careful, f"size={disk_mb}m,nr_inodes=100000,mode=1777")
+    for folder in ("/submission", "/tmp", "/dev/shm"):  # noqa: S108 - inside the sandbox
+        cover(folder, f"size={disk_mb}m,nr_inodes=100000,mode=1777")
+    linux.mount("proc", "/proc", "proc", linux.MS_NOSUID | linux.MS_NODEV | linux.MS_NOEXEC)
+
+
+def cover(folder: str, options: str) -> None:
+    """An empty folder in memory over `folder`; what is mounted below it, such as a course in /tmp, stays in sight."""
+    shown = {path: os.open(path, os.O_PATH) for path in _mounts_below(folder)}
+    linux.mount("tmpfs", folder, "tmpfs", linux.MS_NOSUID | linux.MS_NODEV, options)
     for path, descriptor in shown.items():
         Path(path).mkdir()
         linux.mount(f"/proc/self/fd/{descriptor}", path, "none", linux.MS_BIND | linux.MS_REC)
         os.close(descriptor)
-    linux.mount("proc", "/proc", "proc", careful | linux.MS_NOEXEC)
 
 
 def _mounts_below(folder: str) -> list[str]:
