@@ -49,7 +49,7 @@ class KernelLink:
         if reply is None:
             km: Any = self._client.km
             km.guest.signal(signal.SIGINT)
-            late = await self._reply(request, time.monotonic() + 2)
+            late = await self._reply(request, time.monotonic() + 3)
             if late is None:
                 km.guest.kill()
                 raise KernelDied(f"a call took more than {self._limit_s:g} s and could not be interrupted")

@@ -32,7 +32,7 @@ from autograder.walls.provisioner import WarmManager
 from autograder.walls.sandbox import Sandbox
 
 ENGINE = "autograder"
-_AFTER_INTERRUPT_S = 2
+_AFTER_INTERRUPT_S = 3
 _TICK_S = 0.02
 _MESSAGE_SIZE = 1_000  # what an empty output counts as: reading and keeping it costs the grader time, too
 logging.getLogger("papermill").setLevel(logging.ERROR)

@@ -64,5 +64,7 @@ def _look(question: dict[str, Any]) -> dict[str, Any]:
         return {"fault": f"examine({question['target']!r}): {error}"}
     try:
         return {"value": function(**question["arguments"])}
+    except ImportError as error:  # nothing in a workspace is imported: the sandbox lacks it
+        return {"fault": f"examine({question['target']!r}): {error}"}
     except Exception as error:  # noqa: BLE001 - it speaks of the workspace
         return {"failure": f"{type(error).__name__}: {error}"}

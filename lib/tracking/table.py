@@ -71,7 +71,8 @@ def _read_back(version: DataVersion, root: Path) -> Table:
 def _known_version(path: Path, root: Path) -> DataVersion | None:
     """The version of this very content and file name, if it was taken before: DVC need not look again (~0.1 s)."""
     digest = hashlib.md5(path.read_bytes(), usedforsecurity=False).hexdigest()
-    matching = (version for version in versions(root) if version.digest == digest)
+    # Without its rows counted, it is one that another process is taking just now: the snapshot below waits for that.
+    matching = (version for version in versions(root) if version.digest == digest and version.rows is not None)
     return next((version for version in matching if version.name.partition("@")[0] == path.stem), None)
 
 
