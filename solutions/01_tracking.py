@@ -66,7 +66,7 @@ def recipes():
         "trend": make_pipeline(curves, _of_the_logarithm(Ridge(3.0))),
         "calendar": make_pipeline(calendar, _of_the_logarithm(Ridge(3.0))),
         "boosting": make_pipeline(
-            plain, HistGradientBoostingRegressor(max_iter=40, learning_rate=0.15, max_leaf_nodes=15, random_state=0)
+            plain, HistGradientBoostingRegressor(max_iter=20, learning_rate=0.3, max_leaf_nodes=8, random_state=0)
         ),
         "deep tree": make_pipeline(plain, DecisionTreeRegressor(random_state=0)),
         "neighbours": make_pipeline(scaled, KNeighborsRegressor(5)),

@@ -14,7 +14,9 @@ import pytest
 from autograder.build import build_module, instructor_notebook, load_lab, stale_files, student_notebook
 from autograder.course import Course, load_course
 from autograder.errors import GraderError, SourceError
+from autograder.grading import ModuleGrader
 from autograder.source import read_lab
+from autograder.trial import whole_submission
 
 CONFIG = Path(__file__).parents[2] / "nbgrader_config.py"
 REAL = load_course(Path(__file__).parents[2])
@@ -42,6 +44,17 @@ def test_notebooks_are_valid_and_deterministic(course: Course) -> None:
         first, second = make(lab), make(lab)
         nbformat.validate(first)
         assert nbformat.writes(first) == nbformat.writes(second)
+
+
+def test_the_yardstick_builds_and_grades(tmp_path: Path) -> None:
+    """The reference assignment of `make bench` passes the build, and its solution earns everything."""
+    shutil.copytree(CONFIG.parent / "tests" / "courses" / "reference", tmp_path / "course")
+    course = load_course(tmp_path / "course")
+    build_module(course, "reference")
+    assert not stale_files(course, "reference")
+    with ModuleGrader(course, "reference") as grader:
+        grade = grader.grade_submission(whole_submission(grader), "solution").grade
+    assert grade.total + grade.pending == sum(course.rubric.values())
 
 
 def test_students_get_no_answers(course: Course) -> None:

@@ -97,8 +97,13 @@ model = LinearRegression().fit(clean(houses)[["area", "rooms"]], clean(houses)["
 # %% id="code-guard-check" check="code-guard results-model" points=2
 value, error = attempt(rmse, model, rents(20, 4).head(0))
 expect(error, "ValueError", slip="an empty table must raise ValueError")
+### BEGIN HIDDEN TESTS
+table = rents(200, seed()).dropna()
+gaps = table["rent"] - np.asarray(model.predict(table[["area", "rooms"]]), dtype=float)
+expect(rmse(model, table), float(np.sqrt((gaps**2).mean())), rel=1e-9, secret=True)
+### END HIDDEN TESTS
 
-# %% id="results-model-check" check="results-model code-guard" points=3
+# %% id="results-model-check" check="results-model" points=3
 table = rents(200, 5).dropna()
 predicted = np.asarray(model.predict(table[["area", "rooms"]]), dtype=float)
 error = float(root_mean_squared_error(table["rent"], predicted))
@@ -108,7 +113,6 @@ table = rents(200, seed()).dropna()
 predicted = np.asarray(model.predict(table[["area", "rooms"]]), dtype=float)
 error = float(root_mean_squared_error(table["rent"], predicted))
 require(error < 60, "the model is worse on rows that it has not seen")
-expect(rmse(model, table), error, rel=1e-9, secret=True)
 ### END HIDDEN TESTS
 
 # %% [markdown] id="report-text" points=1
