@@ -52,8 +52,8 @@ def test_the_yardstick_builds_and_grades(tmp_path: Path) -> None:
     course = load_course(tmp_path / "course")
     build_module(course, "reference")
     assert not stale_files(course, "reference")
-    with ModuleGrader(course, "reference") as grader:
-        grade = grader.grade_submission(whole_submission(grader), "solution").grade
+    grader = ModuleGrader(course, "reference")
+    grade = grader.grade_submission(whole_submission(grader), "solution").grade
     assert grade.total + grade.pending == sum(course.rubric.values())
 
 
