@@ -46,6 +46,7 @@ def test_notebooks_are_valid_and_deterministic(course: Course) -> None:
         assert nbformat.writes(first) == nbformat.writes(second)
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Evidently asks numpy for names that it has moved
 def test_the_yardstick_builds_and_grades(tmp_path: Path) -> None:
     """The reference assignment of `make bench` passes the build, and its solution earns everything."""
     shutil.copytree(CONFIG.parent / "tests" / "courses" / "reference", tmp_path / "course")
