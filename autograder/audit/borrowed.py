@@ -69,7 +69,7 @@ def given_callables(course: Course) -> dict[str, Callable[..., Any]]:
 
 def _given_modules(course: Course) -> Iterator[ModuleType]:
     yield importlib.import_module(STUDENT_MODULE)
-    for name in course.release:
+    for name in dict.fromkeys((*course.release, *course.mounts)):
         if not (course.root / name / "__init__.py").exists():
             continue
         package = importlib.import_module(name)
