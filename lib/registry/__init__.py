@@ -1,4 +1,4 @@
-"""The model registry: a version moves through the lifecycle by gates and approval, and the ledger knows who did what."""
+"""The model registry: a version moves by gates and approval, and the ledger knows who moved it."""
 
 from lib.registry.artifact import digest
 from lib.registry.contender import Contender, Gate

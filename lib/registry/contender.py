@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from lib.registry.artifact import Loaded, load_verified
 from lib.registry.entries import Evidence, Transition
 from lib.registry.stores import Stores
-from lib.settings import Settings
 from lib.tracking.read import read_run
 
 if TYPE_CHECKING:
@@ -22,20 +21,19 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, kw_only=True)
 class Contender:
-    """A version before a gate; its run and its model are read when they are asked for, the digest being checked first."""
+    """A version before a gate; its run and model are read when they are asked for, the digest being checked first."""
 
     name: str
     version: int
     run_id: str
     digest: str
-    location: str
-    settings: Settings
+    stores: Stores = field(repr=False)
     trusted: tuple[str, ...] = ()
 
     @cached_property
     def run(self) -> dict[str, Any]:
         """All that the run recorded, as `lib.tracking.read_run` gives it."""
-        return read_run(self.run_id, settings=self.settings)
+        return read_run(self.run_id, settings=self.stores.settings)
 
     @property
     def model(self) -> Any:
@@ -50,7 +48,8 @@ class Contender:
     @cached_property
     def _loaded(self) -> Loaded:
         what = f"version {self.version} of {self.name}"
-        return load_verified(self.location, self.digest, what=what, trusted=self.trusted)
+        location = self.stores.location(self.name, self.version)
+        return load_verified(location, self.digest, what=what, trusted=self.trusted)
 
 
 Gate = Callable[[Contender, Contender | None], Evidence]
@@ -63,8 +62,7 @@ def contender(stores: Stores, entry: Transition, *, trusted: Sequence[str] = ())
         version=entry.version,
         run_id=entry.run_id,
         digest=entry.digest,
-        location=stores.location(entry),
-        settings=stores.settings,
+        stores=stores,
         trusted=tuple(trusted),
     )
 

@@ -63,21 +63,24 @@ LEDGER = sa.Table(
 )
 
 # REPLACE takes a row's place without a delete trigger, so an insert must be the next in line here.
-_SQLITE = (
-    "CREATE TRIGGER IF NOT EXISTS ledger_update BEFORE UPDATE ON ledger"
-    " BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END",
-    "CREATE TRIGGER IF NOT EXISTS ledger_delete BEFORE DELETE ON ledger"
-    " BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END",
-    "CREATE TRIGGER IF NOT EXISTS ledger_insert BEFORE INSERT ON ledger WHEN NEW.sequence IS NOT"
-    " (SELECT COALESCE(MAX(sequence), 0) + 1 FROM ledger WHERE name = NEW.name)"
-    " BEGIN SELECT RAISE(ABORT, 'the sequence is taken or leaves a gap'); END",
-)
-_POSTGRESQL = (
-    "CREATE OR REPLACE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS"
-    " $$ BEGIN RAISE EXCEPTION 'the ledger is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$",
-    "CREATE OR REPLACE TRIGGER ledger_keep BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger"
-    " FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse()",
-)
+_SQLITE = """
+CREATE TRIGGER IF NOT EXISTS ledger_update BEFORE UPDATE ON ledger
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END
+--
+CREATE TRIGGER IF NOT EXISTS ledger_delete BEFORE DELETE ON ledger
+BEGIN SELECT RAISE(ABORT, 'the ledger is append-only'); END
+--
+CREATE TRIGGER IF NOT EXISTS ledger_insert BEFORE INSERT ON ledger
+WHEN NEW.sequence IS NOT (SELECT COALESCE(MAX(sequence), 0) + 1 FROM ledger WHERE name = NEW.name)
+BEGIN SELECT RAISE(ABORT, 'the sequence is taken or leaves a gap'); END
+"""
+_POSTGRESQL = """
+CREATE OR REPLACE FUNCTION ledger_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION 'the ledger is append-only' USING ERRCODE = 'integrity_constraint_violation'; END $$
+--
+CREATE OR REPLACE TRIGGER ledger_keep BEFORE UPDATE OR DELETE OR TRUNCATE ON ledger
+FOR EACH STATEMENT EXECUTE FUNCTION ledger_refuse()
+"""
 
 
 class Ledger:
@@ -184,8 +187,17 @@ def _engine(uri: str, _process: int) -> sa.Engine:
 
 def _ensure(engine: sa.Engine, uri: str) -> None:
     path = sqlite_path(uri)
-    if path is not None:
-        path.parent.mkdir(parents=True, exist_ok=True)
+    if path is None:
+        _ensure_once(engine, None)
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch()
+    # A file that took another's place is another ledger.
+    _ensure_once(engine, path.stat().st_ino)
+
+
+@functools.lru_cache(maxsize=16)
+def _ensure_once(engine: sa.Engine, _file: int | None) -> None:
     if not sa.inspect(engine).has_table(LEDGER.name):
         _create(engine)
 
@@ -202,7 +214,7 @@ def _create(engine: sa.Engine) -> None:
         connection.execute(CreateTable(LEDGER, if_not_exists=True))
         for index in LEDGER.indexes:
             connection.execute(CreateIndex(index, if_not_exists=True))
-        for statement in triggers:
+        for statement in triggers.split("--"):
             connection.exec_driver_sql(statement)
 
 
@@ -216,7 +228,7 @@ def _reaching(label: str) -> Iterator[None]:
         cause = getattr(error, "orig", None) or error
         raise StoreUnavailable(
             f"the ledger {label} cannot be used: {type(cause).__name__}: {str(cause).strip()}. "
-            "Start its database or mend ledger_uri (MLOPS_LEDGER_URI), then try again; `repair` completes what was begun."
+            "Start its database or mend ledger_uri (MLOPS_LEDGER_URI), try again; `repair` completes what was begun."
         ) from error
 
 

@@ -10,14 +10,15 @@ from lib.settings import Settings
 
 STAGE_TAG = "stage"
 UNREGISTERED = "unregistered"
-# A writer that was killed left at most the versions of its last entries behind; each further writer mends first.
-_RECENT = 12
+# A writer that was killed leaves at most its last two entries behind, and each later one mends before it writes.
+_RECENT = 10
 
 
 def repair(name: str | None = None, *, settings: Settings | None = None) -> list[str]:
     """Make MLflow's aliases and stage tags agree with the ledger, for one model or all; says what it mended.
 
-    Looks at every version, where a transition looks at the recent ones only. Raises UnknownVersion for an unknown model.
+    Looks at every version, where a transition looks at the recent ones only. Raises UnknownVersion for an unknown
+    model.
     """
     with open_stores(settings) as stores:
         names = stores.ledger.names()
@@ -26,12 +27,16 @@ def repair(name: str | None = None, *, settings: Settings | None = None) -> list
         return [said for each in ([name] if name else names) for said in project(stores, each, thorough=True)]
 
 
-def project(stores: Stores, name: str, *, thorough: bool = False) -> list[str]:
-    """Write what differs; recent versions and those in a place, or with `thorough` every version of MLflow's."""
+def project(stores: Stores, name: str, *, after: int | None = None, thorough: bool = False) -> list[str]:
+    """Write what differs, for the versions of the entries above `after`; with `thorough` for all that MLflow has.
+
+    Without either, for the recent entries and whatever holds a place.
+    """
     said: list[str] = []
     while True:
         head = stores.head(name)
-        said += _project_tags(stores, head, thorough=thorough) + _project_aliases(stores, head)
+        wanted = _stages(stores, head, after=after, thorough=thorough)
+        said += _project_tags(stores, name, wanted, thorough=thorough) + _project_aliases(stores, head)
         # Somebody may have moved on while this was written, and what was written is then the older state.
         if stores.head(name).sequence == head.sequence:
             return said
@@ -53,36 +58,29 @@ def _project_aliases(stores: Stores, head: Transition) -> list[str]:
     return said
 
 
-def _project_tags(stores: Stores, head: Transition, *, thorough: bool) -> list[str]:
-    wanted = _stages(stores, head, thorough=thorough)
-    found = _every_tag(stores, head.name) if thorough else _tags(stores, head.name, wanted)
-    # First those that leave a place, so that no two versions show the same one.
-    order = sorted(
-        found.keys() | wanted.keys(), key=lambda version: (wanted.get(version) in ("Production", "Staging"), version)
-    )
+def _project_tags(stores: Stores, name: str, wanted: dict[int, str], *, thorough: bool) -> list[str]:
+    found = _every_tag(stores, name) if thorough else _tags(stores, name, wanted)
     said = []
-    for version in order:
+    # First those that leave a place, so that no two versions show the same one.
+    for version in sorted(found.keys() | wanted.keys(), key=lambda each: wanted.get(each) in ("Production", "Staging")):
         stage, tag = wanted.get(version, UNREGISTERED), found.get(version)
         if version not in found:
-            said.append(f"{head.name}: version {version} was deleted in MLflow and cannot be mended; restore it there")
+            said.append(f"{name}: version {version} was deleted in MLflow and cannot be mended; restore it there")
         elif tag != stage:
-            stores.client.set_model_version_tag(head.name, str(version), STAGE_TAG, stage)
-            said.append(f"{head.name}: version {version} was tagged {tag or 'with no stage'}, the ledger says {stage}")
+            stores.client.set_model_version_tag(name, str(version), STAGE_TAG, stage)
+            said.append(f"{name}: version {version} was tagged {tag or 'with no stage'}, the ledger says {stage}")
     return said
 
 
-def _stages(stores: Stores, head: Transition, *, thorough: bool) -> dict[int, str]:
+def _stages(stores: Stores, head: Transition, *, after: int | None, thorough: bool) -> dict[int, str]:
     """The stage of each version that is looked at, by the ledger."""
     if thorough:
         return {entry.version: entry.to_stage for entry in stores.ledger.latest(head.name)}
-    recent = stores.ledger.entries(head.name, after=head.sequence - _RECENT)
-    stages = {entry.version: entry.to_stage for entry in recent}
-    if head.previous is not None:
-        stages.setdefault(head.previous, "Archived")
-    if head.staging is not None:
-        stages[head.staging] = "Staging"
-    if head.champion is not None:
-        stages[head.champion] = "Production"
+    since = head.sequence - _RECENT if after is None else after
+    stages: dict[int, str] = {entry.version: entry.to_stage for entry in stores.ledger.entries(head.name, after=since)}
+    if after is None:
+        places = ((head.previous, "Archived"), (head.staging, "Staging"), (head.champion, "Production"))
+        stages = {version: stage for version, stage in places if version is not None} | stages
     return stages
 
 

@@ -50,7 +50,7 @@ def load(
     if found is None:
         with open_stores(settings) as stores:
             what = f"version {entry.version} of {name}"
-            found = load_verified(stores.location(entry), entry.digest, what=what, trusted=trusted)
+            found = load_verified(stores.location(name, entry.version), entry.digest, what=what, trusted=trusted)
     return LoadedVersion(
         name=name,
         version=entry.version,

@@ -47,14 +47,14 @@ class Stores:
             if not known:
                 raise unknown_model(self.ledger, name)
             raise UnknownVersion(
-                f"{name} has no version {version!r} in this registry. It has {known}. A version that was made in MLflow "
-                "directly has no entry in the ledger: register its run."
+                f"{name} has no version {version!r} in this registry. It has {known}. A version made in MLflow itself "
+                "has no entry in the ledger: register its run."
             )
         return found
 
-    def location(self, entry: Transition) -> str:
-        """Where the files of an entry's version lie."""
-        return str(self.client.get_model_version(entry.name, str(entry.version)).source)
+    def location(self, name: str, version: int) -> str:
+        """Where the files of a version lie."""
+        return str(self.client.get_model_version(name, str(version)).source)
 
 
 def unknown_model(ledger: Ledger, name: str) -> UnknownVersion:

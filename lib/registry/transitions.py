@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Literal, cast
+from typing import Literal
 
-from lib.errors import Conflict, IllegalMove, PromotionRefused, UnknownVersion
+from lib.errors import Conflict, IllegalMove, PromotionRefused
 from lib.registry import artifact
 from lib.registry.approval import MayApprove, refusal
 from lib.registry.contender import Contender, Gate, contender, keep_evidence, run_gates
@@ -138,7 +138,7 @@ class _Attempt:
             return [*entries, step.model_copy(update=known)]
 
         done = _append(stores, entry.name, moves)
-        project(stores, entry.name)
+        project(stores, entry.name, after=seen.sequence)
         return done
 
     def refuse(self, why: str, evidence: tuple[Evidence, ...]) -> None:
@@ -168,7 +168,9 @@ def _mended(stores: Stores, name: str) -> Transition:
 
 
 def _verify(stores: Stores, entry: Transition) -> None:
-    artifact.verify(stores.location(entry), entry.digest, what=f"version {entry.version} of {entry.name}")
+    artifact.verify(
+        stores.location(entry.name, entry.version), entry.digest, what=f"version {entry.version} of {entry.name}"
+    )
 
 
 def _gate(
@@ -216,6 +218,6 @@ def _next(head: Transition, entry: Transition, *, by: str, reason: str, kind: Ki
 def _conflict(stores: Stores, seen: Transition, entry: Transition) -> Conflict:
     moves = [str(each) for each in stores.ledger.entries(seen.name, after=seen.sequence) if each.kind != "refused"]
     return Conflict(
-        f"version {entry.version} of {seen.name} was not moved: somebody was quicker ({'; '.join(moves)}), and what was "
-        "checked holds no longer. Look at history(…) and try again."
+        f"version {entry.version} of {seen.name} was not moved: somebody was quicker ({'; '.join(moves)}), and what "
+        "was checked holds no longer. Look at history(…) and try again."
     )

@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def register(run_id: str, name: str, *, by: str, settings: Settings | None = None) -> Version:
-    """Make the model of a finished run the next version of `name`, in stage None; the same model again is the same version.
+    """Make the model of a finished run the next version of `name`, in stage None.
 
-    The digest of all its files is fixed in the ledger. Raises UnfitRun for a run that is unknown or did not finish, and
-    for one without a model in the skops format; StoreUnavailable.
+    The same model again is the same version. The digest of all its files is fixed in the ledger. Raises UnfitRun for a
+    run that is unknown or did not finish, and for one without a model in the skops format; StoreUnavailable.
     """
     with open_stores(settings) as stores:
         model = require_fit(stores.client, run_id)
