@@ -26,14 +26,24 @@ class Settings(BaseSettings):
     root: Path = Path()
     tracking_uri: str = f"{SQLITE}mlflow.db"
     experiment: str = Field(default="House Price Prediction", min_length=1)
+    ledger_uri: str = f"{SQLITE}registry.db"
+    approvers: frozenset[str] = frozenset()
     data_remote: Path | None = None
     seed: int = Field(default=0, ge=0, lt=2**128)
 
     @property
     def store_uri(self) -> str:
         """`tracking_uri` with a relative SQLite path made absolute under `root`; any other URI as it is."""
-        path = sqlite_path(self.tracking_uri)
-        return self.tracking_uri if path is None else f"{SQLITE}{(self.root / path).resolve()}"
+        return self._placed(self.tracking_uri)
+
+    @property
+    def ledger_store_uri(self) -> str:
+        """`ledger_uri`, made absolute as `store_uri` is."""
+        return self._placed(self.ledger_uri)
+
+    def _placed(self, uri: str) -> str:
+        path = sqlite_path(uri)
+        return uri if path is None else f"{SQLITE}{(self.root / path).resolve()}"
 
     @model_validator(mode="before")
     @classmethod
