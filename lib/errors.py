@@ -25,3 +25,11 @@ class TrackingError(LibError):
 
 class WorkspaceError(LibError):
     """A workspace or the store inside it cannot be prepared."""
+
+
+class FeatureError(LibError):
+    """A feature view, its events, or a read of its values is not as it must be."""
+
+
+class RedisServerError(LibError):
+    """A Redis server cannot be found, started or reached."""
