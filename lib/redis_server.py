@@ -135,7 +135,7 @@ def _await_socket(server: subprocess.Popen[bytes], program: str, folder: Path) -
         if server.poll() is not None or time.monotonic() > deadline:
             told = (folder / _LOG).read_text(errors="replace").strip()[-500:]
             raise RedisServerError(
-                f"{program} did not start ({told or 'it said nothing'}). Repair it, or set REDIS_URL to a Redis that runs."
+                f"{program} did not start ({told or 'it said nothing'}). Repair it, or set REDIS_URL to another."
             )
         time.sleep(_POLL_S)
 

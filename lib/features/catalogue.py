@@ -47,7 +47,7 @@ def read(folder: Path, reference: str) -> FeatureView:
     except FileNotFoundError as error:
         known = ", ".join(references(folder)) or "none yet"
         raise FeatureError(
-            f"no feature view was applied as {reference} in {folder}; known are: {known}. Apply it, or correct the name."
+            f"no feature view was applied as {reference} in {folder}; known are: {known}. Apply it first."
         ) from error
     except (ValidationError, UnicodeDecodeError) as error:
         raise FeatureError(

@@ -34,7 +34,7 @@ def open_engine(
             "autoinstall_known_extensions": False,
         }
         with duckdb.connect(":memory:", config=config) as connection:
-            connection.execute("SET TimeZone = 'UTC'")
+            connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")  # a library does not print
             for name, table in (tables or {}).items():
                 add_table(connection, name, table)
             try:

@@ -101,7 +101,7 @@ def require_key_type(view: FeatureView, kind: str, what: str) -> None:
     """Raise FeatureError unless a column of DuckDB's type `kind` can hold keys of `view`."""
     if kind not in (("VARCHAR", "ENUM", *_NOTHING) if view.key_type == "string" else (*_INTEGERS, *_NOTHING)):
         raise FeatureError(
-            f"{view.entity} of {what} is of type {kind}, and {view.reference} has {view.key_type} keys. Convert the column."
+            f"{view.entity} of {what} is of type {kind}, and {view.reference} has {view.key_type} keys. Convert it."
         )
 
 
@@ -113,7 +113,7 @@ def moment_us(name: str, kind: str, what: str, *, naive_utc: bool) -> str:
         raise FeatureError(f"{name} of {what} is of type {kind}, not a time. Convert it, e.g. with pandas.to_datetime.")
     if not naive_utc:
         raise FeatureError(
-            f"{name} of {what} has no time zone. Add one (tz_localize('UTC') in pandas), or say naive_utc=True if it is UTC."
+            f"{name} of {what} has no time zone. Add one (pandas: tz_localize), or say naive_utc=True if it is UTC."
         )
     return f"{quoted(name)}::TIMESTAMP::TIMESTAMPTZ"
 
@@ -142,8 +142,8 @@ def _checked(connection: DuckDBPyConnection, view: FeatureView, source: str) -> 
     missing = [name for name in (view.entity, *times, *view.columns) if name not in types]
     if missing:
         raise FeatureError(
-            f"{what} have no column {', '.join(missing)}; they have {', '.join(types)}. Name them as declared, or correct "
-            "the declaration."
+            f"{what} have no column {', '.join(missing)}; they have {', '.join(types)}. Name them as "
+            "declared, or correct the declaration."
         )
     require_key_type(view, types[view.entity], what)
     key = _filled(view.entity, f"{quoted(view.entity)}::{_SQL_TYPES[view.key_type]}", what)
@@ -166,7 +166,7 @@ def _value(view: FeatureView, name: str, kind: str, what: str) -> str:
         return quoted(name) if kind in _NOTHING else moment_us(name, kind, what, naive_utc=view.naive_utc)
     if kind not in _ACCEPTED[declared]:
         raise FeatureError(
-            f"{name} of {what} is of type {kind}, and {declared} is declared. Convert the column, or correct the declaration."
+            f"{name} of {what} is of type {kind}, and {declared} is declared. Convert it, or correct the declaration."
         )
     value = f"{quoted(name)}::{_SQL_TYPES[declared]}"
     if declared != "integer" or kind not in _FRACTIONS:

@@ -102,7 +102,7 @@ def _join(
     missing = [name for name in (time, *(view.entity for view in views)) if name not in types]
     if missing:
         raise FeatureError(
-            f"the entities have no column {', '.join(missing)}; they have {', '.join(types)}. Add it, or rename a column."
+            f"the entities have no column {', '.join(missing)}; they have {', '.join(types)}. Add it, or rename one."
         )
     moment = f"epoch_us({moment_us(time, types[time], 'the entities', naive_utc=naive_utc)})"
     columns, joins = [], []

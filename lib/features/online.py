@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -66,7 +66,7 @@ def materialise(
     while rows := latest.fetchmany(BATCH):
         with _speaking(f"{view.reference} was written for {keys} keys and then"):
             values = [item for row in rows for item in _stored(view, row, until_us)]
-            written += int(write(keys=[prefix + str(row[0]) for row in rows], args=values))  # type: ignore[arg-type]
+            written += int(write(keys=[prefix + str(row[0]) for row in rows], args=values))
         keys += len(rows)
     # Only now, so that a materialisation that broke off does not count as one.
     with _speaking(f"{view.reference} was written for {keys} keys and then"):
@@ -84,7 +84,7 @@ def read(
     namespace: str,
     full_names: bool,
 ) -> list[dict[str, Any]]:
-    """Each row with the features of all `views`, in one exchange with Redis; `strict` refuses values later than `at`."""
+    """Each row with the features of all `views`, in one exchange; `strict` refuses values later than `at`."""
     names = require_distinct(sorted({str(name) for row in rows for name in row}), views, full_names=full_names)
     prefixes = [_prefix(view, namespace) for view in views]
     marks = [_mark(prefix) for prefix in prefixes]
@@ -183,6 +183,6 @@ def _speaking(fact: str) -> Iterator[None]:
         yield
     except RedisError as error:
         raise FeatureError(
-            f"{fact} Redis failed: {error}. See that it runs and has room, then repeat the call: what was written stays, "
-            "and repeating it harms nothing."
+            f"{fact} Redis failed: {error}. See that it runs and has room, then repeat the call: what was "
+            "written stays, and repeating it harms nothing."
         ) from error
