@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import time
@@ -131,13 +132,19 @@ def _running(program: str, folder: Path) -> Iterator[None]:
 
 def _await_socket(server: subprocess.Popen[bytes], program: str, folder: Path) -> None:
     deadline = time.monotonic() + _START_TIMEOUT_S
-    while not (folder / _SOCKET).exists():
+    while not _listening(folder / _SOCKET):
         if server.poll() is not None or time.monotonic() > deadline:
             told = (folder / _LOG).read_text(errors="replace").strip()[-500:]
             raise RedisServerError(
                 f"{program} did not start ({told or 'it said nothing'}). Repair it, or set REDIS_URL to another."
             )
         time.sleep(_POLL_S)
+
+
+def _listening(path: Path) -> bool:
+    # Its file is there a moment before the socket takes connections.
+    with socket.socket(socket.AF_UNIX) as probe:
+        return probe.connect_ex(str(path)) == 0
 
 
 def _stop(server: subprocess.Popen[bytes]) -> None:

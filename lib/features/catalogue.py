@@ -50,8 +50,9 @@ def read(folder: Path, reference: str) -> FeatureView:
             f"no feature view was applied as {reference} in {folder}; known are: {known}. Apply it first."
         ) from error
     except (ValidationError, UnicodeDecodeError) as error:
+        first = str(error).partition("\n")[0]
         raise FeatureError(
-            f"{path} is no feature view that can be read ({error}). Restore it from a copy, or remove it and apply the "
+            f"{path} is no feature view that can be read ({first}). Restore it from a copy, or remove it and apply the "
             "view again."
         ) from error
 

@@ -75,5 +75,5 @@ def _explained(message: str, memory_mb: int) -> str:
     return f"DuckDB could not do it: {message} Correct the SQL or the tables that it names."
 
 
-OUR_FAULT = "the events are refused: "
-"""Begins the errors that our own SQL raises about a row."""
+OUR_FAULT = "refused: "
+"""Begins the errors that our own SQL raises about a value."""

@@ -105,7 +105,7 @@ def require_key_type(view: FeatureView, kind: str, what: str) -> None:
         )
 
 
-def moment_us(name: str, kind: str, what: str, *, naive_utc: bool) -> str:
+def moment(name: str, kind: str, what: str, *, naive_utc: bool) -> str:
     """The SQL that reads the column `name` as an instant; raises FeatureError unless it is one."""
     if kind in AWARE:
         return quoted(name)
@@ -116,6 +116,12 @@ def moment_us(name: str, kind: str, what: str, *, naive_utc: bool) -> str:
             f"{name} of {what} has no time zone. Add one (pandas: tz_localize), or say naive_utc=True if it is UTC."
         )
     return f"{quoted(name)}::TIMESTAMP::TIMESTAMPTZ"
+
+
+def filled(name: str, sql: str, what: str) -> str:
+    """`sql`, for a value in which the column `name` must not be null: that stops the query."""
+    fault = f"{OUR_FAULT}{name} is empty in {what}. Fill or drop those rows."
+    return f"CASE WHEN {quoted(name)} IS NULL THEN error({literal(fault)}) ELSE {sql} END"
 
 
 def _source(view: FeatureView, folder: Path) -> str:
@@ -146,24 +152,19 @@ def _checked(connection: DuckDBPyConnection, view: FeatureView, source: str) -> 
             "declared, or correct the declaration."
         )
     require_key_type(view, types[view.entity], what)
-    key = _filled(view.entity, f"{quoted(view.entity)}::{_SQL_TYPES[view.key_type]}", what)
+    key = filled(view.entity, f"{quoted(view.entity)}::{_SQL_TYPES[view.key_type]}", what)
     columns = [f"{key} AS {quoted(view.entity)}"]
     for name in times:
-        moment = moment_us(name, types[name], what, naive_utc=view.naive_utc)
-        columns.append(f"{_filled(name, moment, what)} AS {quoted(name)}")
+        instant = moment(name, types[name], what, naive_utc=view.naive_utc)
+        columns.append(f"{filled(name, instant, what)} AS {quoted(name)}")
     columns += [f"{_value(view, name, types[name], what)} AS {quoted(name)}" for name in view.columns]
     return f"SELECT {', '.join(columns)} FROM ({source})"
-
-
-def _filled(name: str, sql: str, what: str) -> str:
-    fault = f"{OUR_FAULT}{name} is empty in {what}. Fill or drop those rows."
-    return f"CASE WHEN {quoted(name)} IS NULL THEN error({literal(fault)}) ELSE {sql} END"
 
 
 def _value(view: FeatureView, name: str, kind: str, what: str) -> str:
     declared = view.columns[name]
     if declared == "timestamp":
-        return quoted(name) if kind in _NOTHING else moment_us(name, kind, what, naive_utc=view.naive_utc)
+        return quoted(name) if kind in _NOTHING else moment(name, kind, what, naive_utc=view.naive_utc)
     if kind not in _ACCEPTED[declared]:
         raise FeatureError(
             f"{name} of {what} is of type {kind}, and {declared} is declared. Convert it, or correct the declaration."

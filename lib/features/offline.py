@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from lib.errors import FeatureError
 from lib.features.engine import literal, quoted
-from lib.features.events import events_of, moment_us, require_key_type, to_arrow, types_of
+from lib.features.events import events_of, filled, moment, require_key_type, to_arrow, types_of
 from lib.features.view import FeatureView
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def _join(
         raise FeatureError(
             f"the entities have no column {', '.join(missing)}; they have {', '.join(types)}. Add it, or rename one."
         )
-    moment = f"epoch_us({moment_us(time, types[time], 'the entities', naive_utc=naive_utc)})"
+    at = filled(time, moment(time, types[time], "the entities", naive_utc=naive_utc), "the entities")
     columns, joins = [], []
     for number, view in enumerate(views):
         require_key_type(view, types[view.entity], "the entities")
@@ -117,7 +117,7 @@ def _join(
         for column, name in zip(view.columns, view.feature_names(full=full_names), strict=True):
             columns.append(f"{_while_it_holds(view, alias, column)} AS {quoted(name)}")
     return f"""
-        WITH __rows AS (SELECT *, {moment} AS __at FROM ({given}))
+        WITH __rows AS (SELECT *, epoch_us({at}) AS __at FROM ({given}))
         SELECT __rows.*, {", ".join(columns)} FROM __rows {" ".join(joins)}"""
 
 

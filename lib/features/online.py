@@ -86,15 +86,17 @@ def read(
 ) -> list[dict[str, Any]]:
     """Each row with the features of all `views`, in one exchange; `strict` refuses values later than `at`."""
     names = require_distinct(sorted({str(name) for row in rows for name in row}), views, full_names=full_names)
-    prefixes = [_prefix(view, namespace) for view in views]
-    marks = [_mark(prefix) for prefix in prefixes]
-    keys = [prefix + _key(row, view) for row in rows for view, prefix in zip(views, prefixes, strict=True)]
+    at_us = epoch_us(at)
+    prefixes = [(view, _prefix(view, namespace)) for view in views]
+    marks = [_mark(prefix) for _, prefix in prefixes]
+    keys = [_key(row, view, prefix) for row in rows for view, prefix in prefixes]
+    wanted = [*marks, *(key for key in keys if key is not None)]
     with _speaking("the features cannot be read:"):
-        found: list[bytes | None] = redis.mget([*marks, *keys])  # type: ignore[assignment]
-    for view, mark in zip(views, found, strict=False):
-        if mark is None:
+        found: dict[str | None, bytes | None] = dict(zip(wanted, redis.mget(wanted), strict=True))  # type: ignore[arg-type]
+    for view, mark in zip(views, marks, strict=True):
+        if found[mark] is None:
             raise FeatureError(f"{view.reference} has no online values. Materialise it, into this very Redis.")
-    values, at_us = iter(found[len(views) :]), epoch_us(at)
+    values = map(found.get, keys)
     answers = []
     for row in rows:
         features = [value for view in views for value in _held(view, next(values), at_us, strict=strict)]
@@ -161,17 +163,19 @@ def _mark(prefix: str) -> str:
     return prefix.removesuffix(":")
 
 
-def _key(row: Mapping[str, Any], view: FeatureView) -> str:
-    """The entity's key in `row` as Redis' keys end in it."""
+def _key(row: Mapping[str, Any], view: FeatureView, prefix: str) -> str | None:
+    """Redis' key for the entity of `row`; None where that is missing."""
     if view.entity not in row:
         raise FeatureError(
             f"a row has no {view.entity}, the entity of {view.reference}; it has {', '.join(row)}. Add it."
         )
     key = row[view.entity]
+    if key is None:
+        return None
     if view.key_type == "string" and isinstance(key, str):
-        return key
+        return prefix + key
     if view.key_type == "integer" and not isinstance(key, bool) and hasattr(key, "__index__"):
-        return str(index(key))
+        return f"{prefix}{index(key)}"
     raise FeatureError(f"{view.entity} is {key!r}, and {view.reference} has {view.key_type} keys. Convert it.")
 
 
