@@ -59,3 +59,11 @@ class ArtifactCorrupted(RegistryError):
 
 class StoreUnavailable(RegistryError):
     """The tracking store or the ledger cannot be reached."""
+
+
+class FeatureError(LibError):
+    """A feature view, its events, or a read of its values is not as it must be."""
+
+
+class RedisServerError(LibError):
+    """A Redis server cannot be found, started or reached."""
