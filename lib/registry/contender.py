@@ -46,10 +46,14 @@ class Contender:
         return self._loaded.signature
 
     @cached_property
+    def location(self) -> str:
+        """Where the files lie."""
+        return self.stores.location(self.name, self.version)
+
+    @cached_property
     def _loaded(self) -> Loaded:
         what = f"version {self.version} of {self.name}"
-        location = self.stores.location(self.name, self.version)
-        return load_verified(location, self.digest, what=what, trusted=self.trusted)
+        return load_verified(self.location, self.digest, what=what, trusted=self.trusted)
 
 
 Gate = Callable[[Contender, Contender | None], Evidence]
