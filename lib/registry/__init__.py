@@ -30,3 +30,7 @@ __all__ = [
     "rollback",
     "served_at",
 ]
+
+
+def draw_history(name: str, *, settings: object = None) -> None:
+    pass
