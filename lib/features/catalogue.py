@@ -64,9 +64,10 @@ def references(folder: Path) -> list[str]:
 
 
 def require_applied(folder: Path, view: FeatureView) -> FeatureView:
-    """`view` itself if it is what was applied under its version; raises FeatureError otherwise."""
-    _require_same(folder, read(folder, view.reference), view)
-    return view
+    """What was applied under the version of `view`; raises FeatureError when that is another definition."""
+    applied = read(folder, view.reference)
+    _require_same(folder, applied, view)
+    return applied
 
 
 def _require_same(folder: Path, applied: FeatureView, view: FeatureView) -> None:

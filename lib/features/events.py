@@ -2,7 +2,8 @@
 
 Internal columns, all of time in microseconds since 1970 (UTC): `__key`; `__event`, when it was true; `__arrived`, when
 it was known here; `__known`, the later of the two, from which on a row may see it; `__tie`, which decides between two
-events that agree in key and in both times.
+events that agree in key and both times and contradict each other: an order by content (DuckDB's hash), so that neither
+the order of ingestion nor the number of threads decides.
 """
 
 from __future__ import annotations
@@ -63,11 +64,9 @@ def events_of(connection: DuckDBPyConnection, view: FeatureView, folder: Path) -
     """The SQL of the events of `view`, checked as they are read."""
     arrived = f"epoch_us({quoted(view.arrived)})" if view.arrived else "__event"
     features = ", ".join(map(quoted, view.columns))
-    # Fields and nulls are set off by control characters, which keeps apart what text alone would join.
-    texts = ", ".join(f"coalesce({quoted(name)}::VARCHAR, chr(30))" for name in view.columns)
     return f"""
         SELECT {quoted(view.entity)} AS __key, epoch_us({quoted(view.event_time)}) AS __event, {arrived} AS __arrived,
-            greatest(__event, __arrived) AS __known, md5(concat_ws(chr(31), {texts})) AS __tie, {features}
+            greatest(__event, __arrived) AS __known, hash({features}) AS __tie, {features}
         FROM ({_checked(connection, view, _source(view, folder))})"""
 
 

@@ -81,11 +81,9 @@ def history(events: str, features: str) -> str:
     instant the one with the latest event time stays, then the one that arrived last, then the greater `__tie`.
     """
     return f"""
-        SELECT __key, __known, __event, {features} FROM (
-            SELECT * FROM ({events})
-            QUALIFY row_number() OVER (
-                PARTITION BY __key, __known ORDER BY __event DESC, __arrived DESC, __tie DESC) = 1)
-        QUALIFY __event >= max(__event) OVER (PARTITION BY __key ORDER BY __known ROWS UNBOUNDED PRECEDING)"""
+        SELECT __key, __known, __event, {features} FROM ({events})
+        WINDOW so_far AS (PARTITION BY __key ORDER BY __known, __event, __arrived, __tie ROWS UNBOUNDED PRECEDING)
+        QUALIFY lead(__known) OVER so_far IS DISTINCT FROM __known AND __event >= max(__event) OVER so_far"""
 
 
 def _join(

@@ -7,6 +7,7 @@ import inspect
 import json
 import re
 from datetime import timedelta
+from functools import cached_property
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -73,7 +74,7 @@ class FeatureView(BaseModel):
         """`name@version`, by which a model remembers what it was trained on."""
         return f"{self.name}@{self.version}"
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the definition, in hexadecimal digits: equal for equal definitions, whatever their version."""
         definition = self.model_dump(mode="json", exclude=_ABOUT)
