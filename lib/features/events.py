@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib.errors import FeatureError
-from lib.features.engine import OUR_FAULT, literal, parquet, quoted
+from lib.features.engine import OUR_FAULT, literal, made, parquet, quoted
 from lib.features.view import FeatureView
 
 if TYPE_CHECKING:
@@ -44,9 +44,7 @@ _SQL_TYPES = {
 
 def append(connection: DuckDBPyConnection, view: FeatureView, events: str, folder: Path) -> int:
     """Check the rows of the SQL `events` against `view` and add them, all or none, to its files; their number."""
-    target = _folder(folder, view)
-    target.mkdir(parents=True, exist_ok=True)
-    part = target / f"{uuid.uuid4().hex}.parquet"
+    part = made(_folder(folder, view)) / f"{uuid.uuid4().hex}.parquet"
     names = [view.entity, view.event_time, *([view.arrived] if view.arrived else []), *view.columns]
     fresh = part.with_suffix(".part")
     try:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 BATCH = 1_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# A stamp is event time and arrival and tie in 16 hexadecimal digits each: greater means newer, as text too.
+# A stamp is event time, arrival and tie in 16 hexadecimal digits each: greater means newer, as text too.
 _STAMP = 48
 _OFFSET_US = 2**62  # no instant is negative
 # Redis forgets a value only to free its memory. The exact end of the TTL is the reader's to judge, by a clock that may

@@ -81,8 +81,8 @@ def main() -> list[dict[str, Any]]:
         reads = [(_p99_ms(online, houses), _p99_ms(latest, houses[::8])) for _ in range(ROUNDS)]
         joins = [(_seconds(ours), _seconds(peer)) for _ in range(ROUNDS)]
     return [
-        _row("online read of one entity, p99", reads, peer_name="DuckDB, latest row", unit="ms", n=READS, bar=5),
-        _row("point-in-time join, 1 M rows, 1 M events", joins, peer_name="pandas.merge_asof", unit="s", n=1, bar=0.5),
+        _row("online read of one entity, p99", reads, peer_name="DuckDB, latest row", unit="ms", n=READS, bar=2),
+        _row("point-in-time join, 1 M rows, 1 M events", joins, peer_name="pandas.merge_asof", unit="s", n=1, bar=0.4),
     ]
 
 
