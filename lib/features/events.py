@@ -45,11 +45,10 @@ _SQL_TYPES = {
 def append(connection: DuckDBPyConnection, view: FeatureView, events: str, folder: Path) -> int:
     """Check the rows of the SQL `events` against `view` and add them, all or none, to its files; their number."""
     part = made(_folder(folder, view)) / f"{uuid.uuid4().hex}.parquet"
-    names = [view.entity, view.event_time, *([view.arrived] if view.arrived else []), *view.columns]
     fresh = part.with_suffix(".part")
     try:
         (count,) = connection.execute(
-            f"COPY (SELECT {', '.join(map(quoted, names))} FROM ({_checked(connection, view, events)})) "
+            f"COPY (SELECT {', '.join(map(quoted, view.event_columns))} FROM ({_checked(connection, view, events)})) "
             f"TO {literal(str(fresh))} (FORMAT parquet)"
         ).fetchall()[0]
         fresh.rename(part)
@@ -127,8 +126,7 @@ def _source(view: FeatureView, folder: Path) -> str:
     parts = sorted(_folder(folder, view).glob("*.parquet"))
     if parts:
         return f"SELECT * FROM {parquet(*parts)}"
-    times = [view.event_time, *([view.arrived] if view.arrived else [])]
-    kinds = {view.entity: view.key_type} | dict.fromkeys(times, "timestamp") | view.columns
+    kinds = {view.entity: view.key_type} | dict.fromkeys(view.times, "timestamp") | view.columns
     nothing = ", ".join(f"NULL::{_SQL_TYPES[kind]} AS {quoted(name)}" for name, kind in kinds.items())
     return f"SELECT {nothing} WHERE false"
 
@@ -141,8 +139,7 @@ def _checked(connection: DuckDBPyConnection, view: FeatureView, source: str) -> 
     """The SQL of `source` with the declared columns in their declared types; a row at fault stops the query."""
     what = f"the events of {view.reference}"
     types = types_of(connection, source)
-    times = [view.event_time, *([view.arrived] if view.arrived else [])]
-    missing = [name for name in (view.entity, *times, *view.columns) if name not in types]
+    missing = [name for name in view.event_columns if name not in types]
     if missing:
         raise FeatureError(
             f"{what} have no column {', '.join(missing)}; they have {', '.join(types)}. Name them as "
@@ -151,7 +148,7 @@ def _checked(connection: DuckDBPyConnection, view: FeatureView, source: str) -> 
     require_key_type(view, types[view.entity], what)
     key = filled(view.entity, f"{quoted(view.entity)}::{_SQL_TYPES[view.key_type]}", what)
     columns = [f"{key} AS {quoted(view.entity)}"]
-    for name in times:
+    for name in view.times:
         instant = moment(name, types[name], what, naive_utc=view.naive_utc)
         columns.append(f"{filled(name, instant, what)} AS {quoted(name)}")
     columns += [f"{_value(view, name, types[name], what)} AS {quoted(name)}" for name in view.columns]

@@ -59,7 +59,7 @@ class FeatureView(BaseModel):
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        names = [self.entity, self.event_time, *([self.arrived] if self.arrived else []), *self.columns]
+        names = self.event_columns
         twice = sorted({name for name in names if [other.lower() for other in names].count(name.lower()) > 1})
         if twice:
             raise ValueError(f"{', '.join(twice)} stands for two things in {self.name}. Give each its own name.")
@@ -68,6 +68,16 @@ class FeatureView(BaseModel):
                 f"a column of {self.name} is unnamed or begins with '__'. Those names are the store's own."
             )
         return self
+
+    @property
+    def times(self) -> list[str]:
+        """The columns of an event that hold times of the store's concern: when it was true, and when it arrived."""
+        return [self.event_time, *([self.arrived] if self.arrived else [])]
+
+    @property
+    def event_columns(self) -> list[str]:
+        """All columns of an event: key, times, features."""
+        return [self.entity, *self.times, *self.columns]
 
     @property
     def reference(self) -> str:
