@@ -63,7 +63,7 @@ def redis_server(settings: Settings) -> Iterator[str]:
     folder = Path(tempfile.mkdtemp(prefix="redis-", dir=base))
     try:
         with _running(program, folder):
-            yield f"unix://{folder / 'redis.sock'}"
+            yield f"unix://{folder / _SOCKET}"
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

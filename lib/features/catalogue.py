@@ -2,39 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import re
-import tempfile
 from pathlib import Path
 
+from filelock import FileLock
 from pydantic import ValidationError
 
 from lib.errors import FeatureError
+from lib.features.engine import made
 from lib.features.view import FeatureView, changes, parse_reference
 
 
 def apply(folder: Path, view: FeatureView) -> FeatureView:
     """Record the definition of `view` under its version, once and for all; applying it again changes nothing.
 
-    Raises FeatureError when that version already stands for another definition, also when another process is applying
-    that one at the same time.
+    Raises FeatureError when that version already stands for another definition, also when another process applies that
+    one at the same time.
     """
     path = _path(folder, view.name, view.version)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor, name = tempfile.mkstemp(prefix=".view-", dir=path.parent)
-    fresh = Path(name)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
-            stream.write(view.model_dump_json(indent=1))
-        try:
-            os.link(fresh, path)  # whole or not at all, and only if there is none
-        except FileExistsError:
-            applied = read(folder, view.reference)
-            _require_same(folder, applied, view)
-            if applied != view:
-                fresh.replace(path)  # another owner or note
-    finally:
-        fresh.unlink(missing_ok=True)
+    made(path.parent)
+    fresh = path.with_suffix(".part")
+    with FileLock(path.parent / ".lock"):
+        if path.exists():
+            require_applied(folder, view)
+        fresh.write_text(view.model_dump_json(indent=1), "utf-8")
+        fresh.replace(path)
     return view
 
 
@@ -64,18 +56,15 @@ def references(folder: Path) -> list[str]:
 
 
 def require_applied(folder: Path, view: FeatureView) -> FeatureView:
-    """`view` itself if it is what was applied under its version; raises FeatureError otherwise."""
-    _require_same(folder, read(folder, view.reference), view)
-    return view
-
-
-def _require_same(folder: Path, applied: FeatureView, view: FeatureView) -> None:
+    """What was applied under the version of `view`; raises FeatureError when that is another definition."""
+    applied = read(folder, view.reference)
     if applied.digest != view.digest:
         newest = max(parse_reference(each)[1] for each in references(folder) if each.startswith(f"{view.name}@"))
         raise FeatureError(
             f"{view.reference} was applied with another definition: {changes(applied, view)}. Models rely on it as it "
             f"was. Declare the changed view with version={newest + 1} and apply that."
         )
+    return applied
 
 
 def _path(folder: Path, name: str, version: int) -> Path:

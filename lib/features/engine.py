@@ -25,8 +25,7 @@ def open_engine(
     """
     import duckdb
 
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".spill-", dir=folder) as spill:
+    with tempfile.TemporaryDirectory(prefix=".spill-", dir=made(folder)) as spill:
         config: dict[str, str | bool | int | float | list[str]] = {
             "memory_limit": f"{memory_mb}MB",
             "temp_directory": spill,
@@ -49,6 +48,17 @@ def add_table(connection: DuckDBPyConnection, name: str, table: pa.Table | Path)
         connection.execute(f"CREATE VIEW {quoted(name)} AS SELECT * FROM {parquet(table)}")
     else:
         connection.register(name, table)
+
+
+def made(folder: Path) -> Path:
+    """`folder`, which exists from now on; raises FeatureError when it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise FeatureError(
+            f"{folder} cannot be made: {error}. Choose a folder that you may write to (MLOPS_FEATURES for the store's)."
+        ) from error
+    return folder
 
 
 def parquet(*paths: Path) -> str:

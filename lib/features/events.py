@@ -2,7 +2,8 @@
 
 Internal columns, all of time in microseconds since 1970 (UTC): `__key`; `__event`, when it was true; `__arrived`, when
 it was known here; `__known`, the later of the two, from which on a row may see it; `__tie`, which decides between two
-events that agree in key and in both times.
+events that agree in key and both times and contradict each other: an order by content (DuckDB's hash), so that neither
+the order of ingestion nor the number of threads decides.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib.errors import FeatureError
-from lib.features.engine import OUR_FAULT, literal, parquet, quoted
+from lib.features.engine import OUR_FAULT, literal, made, parquet, quoted
 from lib.features.view import FeatureView
 
 if TYPE_CHECKING:
@@ -43,14 +44,11 @@ _SQL_TYPES = {
 
 def append(connection: DuckDBPyConnection, view: FeatureView, events: str, folder: Path) -> int:
     """Check the rows of the SQL `events` against `view` and add them, all or none, to its files; their number."""
-    target = _folder(folder, view)
-    target.mkdir(parents=True, exist_ok=True)
-    part = target / f"{uuid.uuid4().hex}.parquet"
-    names = [view.entity, view.event_time, *([view.arrived] if view.arrived else []), *view.columns]
+    part = made(_folder(folder, view)) / f"{uuid.uuid4().hex}.parquet"
     fresh = part.with_suffix(".part")
     try:
         (count,) = connection.execute(
-            f"COPY (SELECT {', '.join(map(quoted, names))} FROM ({_checked(connection, view, events)})) "
+            f"COPY (SELECT {', '.join(map(quoted, view.event_columns))} FROM ({_checked(connection, view, events)})) "
             f"TO {literal(str(fresh))} (FORMAT parquet)"
         ).fetchall()[0]
         fresh.rename(part)
@@ -63,11 +61,9 @@ def events_of(connection: DuckDBPyConnection, view: FeatureView, folder: Path) -
     """The SQL of the events of `view`, checked as they are read."""
     arrived = f"epoch_us({quoted(view.arrived)})" if view.arrived else "__event"
     features = ", ".join(map(quoted, view.columns))
-    # Fields and nulls are set off by control characters, which keeps apart what text alone would join.
-    texts = ", ".join(f"coalesce({quoted(name)}::VARCHAR, chr(30))" for name in view.columns)
     return f"""
         SELECT {quoted(view.entity)} AS __key, epoch_us({quoted(view.event_time)}) AS __event, {arrived} AS __arrived,
-            greatest(__event, __arrived) AS __known, md5(concat_ws(chr(31), {texts})) AS __tie, {features}
+            greatest(__event, __arrived) AS __known, hash({features}) AS __tie, {features}
         FROM ({_checked(connection, view, _source(view, folder))})"""
 
 
@@ -130,8 +126,7 @@ def _source(view: FeatureView, folder: Path) -> str:
     parts = sorted(_folder(folder, view).glob("*.parquet"))
     if parts:
         return f"SELECT * FROM {parquet(*parts)}"
-    times = [view.event_time, *([view.arrived] if view.arrived else [])]
-    kinds = {view.entity: view.key_type} | dict.fromkeys(times, "timestamp") | view.columns
+    kinds = {view.entity: view.key_type} | dict.fromkeys(view.times, "timestamp") | view.columns
     nothing = ", ".join(f"NULL::{_SQL_TYPES[kind]} AS {quoted(name)}" for name, kind in kinds.items())
     return f"SELECT {nothing} WHERE false"
 
@@ -144,8 +139,7 @@ def _checked(connection: DuckDBPyConnection, view: FeatureView, source: str) -> 
     """The SQL of `source` with the declared columns in their declared types; a row at fault stops the query."""
     what = f"the events of {view.reference}"
     types = types_of(connection, source)
-    times = [view.event_time, *([view.arrived] if view.arrived else [])]
-    missing = [name for name in (view.entity, *times, *view.columns) if name not in types]
+    missing = [name for name in view.event_columns if name not in types]
     if missing:
         raise FeatureError(
             f"{what} have no column {', '.join(missing)}; they have {', '.join(types)}. Name them as "
@@ -154,7 +148,7 @@ def _checked(connection: DuckDBPyConnection, view: FeatureView, source: str) -> 
     require_key_type(view, types[view.entity], what)
     key = filled(view.entity, f"{quoted(view.entity)}::{_SQL_TYPES[view.key_type]}", what)
     columns = [f"{key} AS {quoted(view.entity)}"]
-    for name in times:
+    for name in view.times:
         instant = moment(name, types[name], what, naive_utc=view.naive_utc)
         columns.append(f"{filled(name, instant, what)} AS {quoted(name)}")
     columns += [f"{_value(view, name, types[name], what)} AS {quoted(name)}" for name in view.columns]

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.errors import FeatureError
-from lib.features.engine import literal, quoted
+from lib.features.engine import literal, made, quoted
 from lib.features.events import events_of, filled, moment, require_key_type, to_arrow, types_of
 from lib.features.view import FeatureView
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     import pandas as pd
     import pyarrow as pa
     from duckdb import DuckDBPyConnection
-
-_ROWS = "__entities"
 
 
 def join_frame(
@@ -51,8 +49,7 @@ def join_file(
     names = require_distinct(present, views, full_names=options["full_names"])
     sql = _join(connection, given, views, folder, **options)
     columns = ", ".join(map(quoted, [*present, *names]))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    fresh = target.with_name(f".{target.name}.part")
+    fresh = made(target.parent) / f".{target.name}.part"
     try:
         connection.execute(
             f"COPY (SELECT {columns} FROM ({sql}) ORDER BY __row) TO {literal(str(fresh))} (FORMAT parquet)"
@@ -81,11 +78,9 @@ def history(events: str, features: str) -> str:
     instant the one with the latest event time stays, then the one that arrived last, then the greater `__tie`.
     """
     return f"""
-        SELECT __key, __known, __event, {features} FROM (
-            SELECT * FROM ({events})
-            QUALIFY row_number() OVER (
-                PARTITION BY __key, __known ORDER BY __event DESC, __arrived DESC, __tie DESC) = 1)
-        QUALIFY __event >= max(__event) OVER (PARTITION BY __key ORDER BY __known ROWS UNBOUNDED PRECEDING)"""
+        SELECT __key, __known, __event, {features} FROM ({events})
+        WINDOW so_far AS (PARTITION BY __key ORDER BY __known, __event, __arrived, __tie ROWS UNBOUNDED PRECEDING)
+        QUALIFY lead(__known) OVER so_far IS DISTINCT FROM __known AND __event >= max(__event) OVER so_far"""
 
 
 def _join(

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 BATCH = 1_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-# A stamp is event time and arrival in 16 hexadecimal digits each, then the tie's 32: greater means newer, as text too.
-_STAMP = 64
+# A stamp is event time, arrival and tie in 16 hexadecimal digits each: greater means newer, as text too.
+_STAMP = 48
 _OFFSET_US = 2**62  # no instant is negative
 # Redis forgets a value only to free its memory. The exact end of the TTL is the reader's to judge, by a clock that may
 # replay the past and stand still meanwhile.
@@ -32,7 +32,7 @@ _WRITE_NEWER = """
 local written = 0
 for place, key in ipairs(KEYS) do
     local value, holds_ms = ARGV[2 * place - 1], ARGV[2 * place]
-    if string.sub(value, 1, 64) > redis.call('GETRANGE', key, 0, 63) then
+    if string.sub(value, 1, 48) > redis.call('GETRANGE', key, 0, 47) then
         if holds_ms == '' then redis.call('SET', key, value) else redis.call('SET', key, value, 'PX', holds_ms) end
         written = written + 1
     end
@@ -70,7 +70,7 @@ def materialise(
         keys += len(rows)
     # Only now, so that a materialisation that broke off does not count as one.
     with _speaking(f"{view.reference} was written for {keys} keys and then"):
-        write(keys=[_mark(prefix)], args=[f"{until_us + _OFFSET_US:064x}", ""])
+        write(keys=[_mark(prefix)], args=[f"{until_us + _OFFSET_US:048x}", ""])
     return Materialised(view.reference, until, keys, written)
 
 
@@ -124,7 +124,7 @@ def _latest(view: FeatureView, events: str, until_us: int) -> str:
 def _stored(view: FeatureView, row: Sequence[Any], until_us: int) -> tuple[str, str]:
     """The value of one entity and for how many ms Redis shall keep it (empty: for ever)."""
     _, event_us, arrived_us, tie, *features = row
-    value = f"{event_us + _OFFSET_US:016x}{arrived_us + _OFFSET_US:016x}{tie}{json.dumps(features)}"
+    value = f"{event_us + _OFFSET_US:016x}{arrived_us + _OFFSET_US:016x}{tie:016x}{json.dumps(features)}"
     ttl = ttl_us(view)
     return value, "" if ttl is None else str((event_us + ttl - until_us) // 1000 + _KEPT_LONGER_MS)
 

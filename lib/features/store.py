@@ -101,8 +101,8 @@ class FeatureStore:
             if isinstance(events, str | Path):
                 source = f"SELECT * FROM read_parquet({literal(str(events))})"
             else:
-                names = [known.entity, known.event_time, *([known.arrived] if known.arrived else []), *known.columns]
-                engine.register("__ingested", to_arrow(events, names, f"the events of {known.reference}"))
+                rows = to_arrow(events, known.event_columns, f"the events of {known.reference}")
+                engine.register("__ingested", rows)
                 source = "SELECT * FROM __ingested"
             return append(engine, known, source, self._folder)
 

@@ -7,6 +7,7 @@ import inspect
 import json
 import re
 from datetime import timedelta
+from functools import cached_property
 from typing import Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
@@ -58,7 +59,7 @@ class FeatureView(BaseModel):
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
-        names = [self.entity, self.event_time, *([self.arrived] if self.arrived else []), *self.columns]
+        names = self.event_columns
         twice = sorted({name for name in names if [other.lower() for other in names].count(name.lower()) > 1})
         if twice:
             raise ValueError(f"{', '.join(twice)} stands for two things in {self.name}. Give each its own name.")
@@ -69,11 +70,21 @@ class FeatureView(BaseModel):
         return self
 
     @property
+    def times(self) -> list[str]:
+        """The columns of an event that hold times of the store's concern: when it was true, and when it arrived."""
+        return [self.event_time, *([self.arrived] if self.arrived else [])]
+
+    @property
+    def event_columns(self) -> list[str]:
+        """All columns of an event: key, times, features."""
+        return [self.entity, *self.times, *self.columns]
+
+    @property
     def reference(self) -> str:
         """`name@version`, by which a model remembers what it was trained on."""
         return f"{self.name}@{self.version}"
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 of the definition, in hexadecimal digits: equal for equal definitions, whatever their version."""
         definition = self.model_dump(mode="json", exclude=_ABOUT)

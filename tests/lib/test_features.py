@@ -103,6 +103,14 @@ def test_correction_wins_from_its_arrival(store):
     assert values(store, ("centre", 2), ("centre", 3)) == [100, 111]
 
 
+def test_of_two_announcements_the_later_one_wins(store):
+    """Two values that are announced for the same future instant: there the one that arrived last is seen."""
+    names = [f"d{number}" for number in range(8)]
+    for arrived in (2, 1):
+        store.ingest(PRICES, prices(*[(name, 5, arrived, 10 * place + arrived) for place, name in enumerate(names)]))
+    assert values(store, *[(name, 5) for name in names]) == [10 * place + 2 for place in range(8)]
+
+
 def test_contradiction_has_one_answer(store, tmp_path):
     """Events that agree in key and both times are decided by their content, whatever order they came in."""
     events = prices(("centre", 1, 1, 100), ("centre", 1, 1, 101), ("centre", 1, 1, 102))

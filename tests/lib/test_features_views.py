@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
@@ -100,6 +101,29 @@ def test_damaged_file_is_named(store, tmp_path):
     (tmp_path / "features" / "views" / "prices@1.json").write_text("{")
     with pytest.raises(FeatureError, match=r"prices@1\.json is no feature view.*apply the view again"):
         store.view("prices@1")
+
+
+def test_one_of_two_definitions_applied_at_once_wins(tmp_path):
+    """Of different definitions applied under one version at the same time one is recorded, the others are refused."""
+    views = [changed(ttl=timedelta(days=number)) for number in range(1, 9)]
+
+    def applied(view) -> bool:
+        try:
+            FeatureStore(Settings(root=tmp_path)).apply(view)
+        except FeatureError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(8) as pool:
+        won = [view for view, ok in zip(views, pool.map(applied, views), strict=True) if ok]
+    assert won == [FeatureStore(Settings(root=tmp_path)).view("prices@1")]
+
+
+def test_folder_that_cannot_be_made_is_told(tmp_path):
+    """A feature folder below a file is an error with the way out."""
+    (tmp_path / "features").write_text("")
+    with pytest.raises(FeatureError, match=r"cannot be made.*Choose a folder that you may write to"):
+        FeatureStore(Settings(root=tmp_path)).apply(PRICES)
 
 
 @pytest.mark.parametrize(
