@@ -657,24 +657,19 @@ def move(name, version, to, by, approved_by=None):
         raise ValueError(f"version {version} of {name} is in {stage}; it cannot go to {to}")
     if to == "Production" and approved_by in (None, by):
         raise PermissionError(f"version {version} of {name} needs the approval of somebody other than {by}")
-    aliases = client.get_registered_model(name).aliases
     signs = {"Staging": "staging", "Production": "champion"}
-    holder = aliases.get(signs.get(to))
+    holder = client.get_registered_model(name).aliases.get(signs.get(to))
     if stage in signs:
         client.delete_registered_model_alias(name, signs[stage])
-    if holder is not None:
-        _stand(name, holder, "Archived", by)
     leaving = holder if to == "Production" else version if stage == "Production" else None
     if leaving is not None:
         client.set_registered_model_alias(name, "previous", str(leaving))
+    for each, place in ((holder, "Archived"), (version, to)):
+        if each is not None:
+            client.set_model_version_tag(name, str(each), "stage", place)
+            client.set_model_version_tag(name, str(each), "moved_by", by)
     if to in signs:
         client.set_registered_model_alias(name, signs[to], str(version))
-    _stand(name, version, to, by)
-
-
-def _stand(name, version, stage, by):
-    client.set_model_version_tag(name, str(version), "stage", stage)
-    client.set_model_version_tag(name, str(version), "moved_by", by)
     ### END SOLUTION
 
 
