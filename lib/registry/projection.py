@@ -12,6 +12,7 @@ STAGE_TAG = "stage"
 UNREGISTERED = "unregistered"
 # A writer that was killed leaves at most its last two entries behind, and each later one mends before it writes.
 _RECENT = 10
+_COLLISIONS = 50
 
 
 def repair(name: str | None = None, *, settings: Settings | None = None) -> list[str]:
@@ -24,7 +25,18 @@ def repair(name: str | None = None, *, settings: Settings | None = None) -> list
         names = stores.ledger.names()
         if name is not None and name not in names:
             raise unknown_model(stores.ledger, name)
-        return [said for each in ([name] if name else names) for said in project(stores, each, thorough=True)]
+        return [said for each in ([name] if name else names) for said in _mend(stores, each)]
+
+
+def _mend(stores: Stores, name: str) -> list[str]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return project(stores, name, thorough=True)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return [f"{name}: the model was deleted in MLflow and cannot be mended; restore it there"]
 
 
 def project(stores: Stores, name: str, *, after: int | None = None, thorough: bool = False) -> list[str]:
@@ -32,11 +44,21 @@ def project(stores: Stores, name: str, *, after: int | None = None, thorough: bo
 
     Without either, for the recent entries and whatever holds a place.
     """
+    from mlflow.exceptions import MlflowException
+
     said: list[str] = []
+    collisions = 0
     while True:
         head = stores.head(name)
         wanted = _stages(stores, head, after=after, thorough=thorough)
-        said += _project_tags(stores, name, wanted, thorough=thorough) + _project_aliases(stores, head)
+        try:
+            said += _project_tags(stores, name, wanted, thorough=thorough) + _project_aliases(stores, head)
+        except MlflowException as error:
+            # MLflow reads and then inserts: another writer did the same in between. Look again.
+            collisions += 1
+            if error.error_code != "BAD_REQUEST" or collisions > _COLLISIONS:
+                raise
+            continue
         # Somebody may have moved on while this was written, and what was written is then the older state.
         if stores.head(name).sequence == head.sequence:
             return said
@@ -52,6 +74,9 @@ def _project_aliases(stores: Stores, head: Transition) -> list[str]:
             continue
         if version is None:
             client.delete_registered_model_alias(name, alias)
+        elif not _tags(stores, name, [version]):
+            # Deleted in MLflow, as the tags say already.
+            continue
         else:
             client.set_registered_model_alias(name, alias, str(version))
         said.append(f"{name}: alias {alias} named {_place(found.get(alias))}, the ledger says {_place(version)}")
