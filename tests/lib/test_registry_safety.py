@@ -260,7 +260,7 @@ def test_mlflow_failing_after_the_entry_is_said_and_load_follows_the_ledger(sett
             "mlflow.MlflowClient.set_registered_model_alias", lambda *a: (_ for _ in ()).throw(OSError("gone"))
         )
         with pytest.raises(
-            StoreUnavailable, match=r"the move is made \(ledger entry 6 .*MLflow could not be told: gone"
+            StoreUnavailable, match=r"the move is made \(ledger entry 7 .*MLflow could not be told: gone"
         ):
             promote(name, 2, to="Production", by="ada", approval=OK, settings=settings)
     assert load(name, settings=settings).version == 2
