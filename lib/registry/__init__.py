@@ -4,6 +4,7 @@ from lib.registry.artifact import digest
 from lib.registry.contender import Contender, Gate
 from lib.registry.entries import Approval, Evidence, Stage, Transition, Version
 from lib.registry.lifecycle import MOVES, Move
+from lib.registry.picture import draw_history
 from lib.registry.projection import repair
 from lib.registry.serving import LoadedVersion, history, load, served_at
 from lib.registry.transitions import promote, rollback
@@ -21,6 +22,7 @@ __all__ = [
     "Transition",
     "Version",
     "digest",
+    "draw_history",
     "find_version",
     "history",
     "load",
