@@ -192,8 +192,11 @@ def _ensure(engine: sa.Engine, uri: str) -> None:
         return
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch()
+    found = path.stat()
+    if found.st_size == 0:
+        _create(engine)
     # A file that took another's place is another ledger.
-    _ensure_once(engine, path.stat().st_ino)
+    _ensure_once(engine, found.st_ino)
 
 
 @functools.lru_cache(maxsize=16)

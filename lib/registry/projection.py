@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import AbstractContextManager, nullcontext
+
+from filelock import FileLock
 
 from lib.registry.entries import Transition
 from lib.registry.stores import Stores, open_stores, unknown_model
-from lib.settings import Settings
+from lib.settings import Settings, sqlite_path
 
 STAGE_TAG = "stage"
 UNREGISTERED = "unregistered"
 # A writer that was killed leaves at most its last two entries behind, and each later one mends before it writes.
 _RECENT = 10
+_COLLISIONS = 20
+_TURN_S = 60.0
 
 
 def repair(name: str | None = None, *, settings: Settings | None = None) -> list[str]:
@@ -24,7 +29,18 @@ def repair(name: str | None = None, *, settings: Settings | None = None) -> list
         names = stores.ledger.names()
         if name is not None and name not in names:
             raise unknown_model(stores.ledger, name)
-        return [said for each in ([name] if name else names) for said in project(stores, each, thorough=True)]
+        return [said for each in ([name] if name else names) for said in _mend(stores, each)]
+
+
+def _mend(stores: Stores, name: str) -> list[str]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return project(stores, name, thorough=True)
+    except MlflowException as error:
+        if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+            raise
+        return [f"{name}: the model was deleted in MLflow and cannot be mended; restore it there"]
 
 
 def project(stores: Stores, name: str, *, after: int | None = None, thorough: bool = False) -> list[str]:
@@ -33,13 +49,34 @@ def project(stores: Stores, name: str, *, after: int | None = None, thorough: bo
     Without either, for the recent entries and whatever holds a place.
     """
     said: list[str] = []
+    with _turn(stores):
+        while True:
+            head = stores.head(name)
+            said += _write(stores, head, _stages(stores, head, after=after, thorough=thorough), thorough=thorough)
+            # Somebody may have moved on while this was written, and what was written is then the older state.
+            if stores.head(name).sequence == head.sequence:
+                return said
+
+
+def _turn(stores: Stores) -> AbstractContextManager[object]:
+    """One writer at a time on a store that is a file: SQLite's own waiting is not fair, and some would starve."""
+    path = sqlite_path(stores.settings.store_uri)
+    return nullcontext() if path is None else FileLock(path.with_name(f".{path.name}.registry.lock"), timeout=_TURN_S)
+
+
+def _write(stores: Stores, head: Transition, wanted: dict[int, str], *, thorough: bool) -> list[str]:
+    from mlflow.exceptions import MlflowException
+
+    left = _COLLISIONS
     while True:
-        head = stores.head(name)
-        wanted = _stages(stores, head, after=after, thorough=thorough)
-        said += _project_tags(stores, name, wanted, thorough=thorough) + _project_aliases(stores, head)
-        # Somebody may have moved on while this was written, and what was written is then the older state.
-        if stores.head(name).sequence == head.sequence:
-            return said
+        try:
+            tags = _project_tags(stores, head.name, wanted, thorough=thorough)
+            return tags + _project_aliases(stores, head)
+        except MlflowException as error:
+            # MLflow reads and then inserts, and a writer elsewhere did the same in between: look again.
+            left -= 1
+            if error.error_code != "BAD_REQUEST" or not left:
+                raise
 
 
 def _project_aliases(stores: Stores, head: Transition) -> list[str]:
@@ -52,6 +89,9 @@ def _project_aliases(stores: Stores, head: Transition) -> list[str]:
             continue
         if version is None:
             client.delete_registered_model_alias(name, alias)
+        elif not _tags(stores, name, [version]):
+            # Deleted in MLflow, as the tags say already.
+            continue
         else:
             client.set_registered_model_alias(name, alias, str(version))
         said.append(f"{name}: alias {alias} named {_place(found.get(alias))}, the ledger says {_place(version)}")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from filelock import Timeout
 from sqlalchemy.exc import DBAPIError
 
 from lib.errors import RegistryError, StoreUnavailable, UnknownVersion, WorkspaceError
@@ -76,7 +77,7 @@ def open_stores(settings: Settings | None) -> Iterator[Stores]:
     _require_answer(settings.store_uri)
     try:
         yield Stores(open_client(settings), ledger, settings)
-    except (WorkspaceError, DBAPIError) as error:
+    except (WorkspaceError, DBAPIError, Timeout) as error:
         raise _unavailable(settings, error) from error
     except MlflowException as error:
         if error.error_code in ("INTERNAL_ERROR", "TEMPORARILY_UNAVAILABLE"):

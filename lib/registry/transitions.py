@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Literal
 
-from lib.errors import Conflict, IllegalMove, PromotionRefused
+from lib.errors import Conflict, IllegalMove, PromotionRefused, StoreUnavailable
 from lib.registry import artifact
 from lib.registry.approval import MayApprove, refusal
 from lib.registry.contender import Contender, Gate, contender, keep_evidence, run_gates
@@ -130,6 +130,9 @@ class _Attempt:
                 entries.append(_next(head, gone, by=self._by, reason=why, kind="archive", target="Archived"))
             last = entries[-1] if entries else head
             step = _next(last, entry, by=self._by, reason=self._reason, kind=kind, target=target)
+            if entries:
+                # One instant: at none in between was there no champion.
+                step = step.model_copy(update={"at": last.at})
             previous = step.previous
             if step.champion == previous and previous is not None:
                 retired = stores.ledger.retired(entry.name, other_than=previous)
@@ -138,7 +141,13 @@ class _Attempt:
             return [*entries, step.model_copy(update=known)]
 
         done = _append(stores, entry.name, moves)
-        project(stores, entry.name, after=seen.sequence)
+        try:
+            project(stores, entry.name, after=seen.sequence)
+        except Exception as error:
+            raise StoreUnavailable(
+                f"the move is made (ledger entry {done}), but MLflow could not be told: {error}. `load` follows the "
+                "ledger; run repair(…) once MLflow answers, for its aliases and tags."
+            ) from error
         return done
 
     def refuse(self, why: str, evidence: tuple[Evidence, ...]) -> None:
