@@ -24,7 +24,7 @@ def main() -> list[dict[str, Any]]:
 
     Loading: MLflow reads the files at each call, ours asks the ledger and keeps the model. A promotion: two tags and
     two aliases set by hand leave no ledger, check no digest, no run and no right; ours may cost up to ten times that,
-    and is to stay below 200 ms. The last two rows compare ours with itself: 1,000 versions beside 3, where 1 means flat.
+    and is to stay below 200 ms. The last two rows compare ours with itself: 1,000 versions beside 3, 1 being flat.
     """
     os.environ.setdefault("DO_NOT_TRACK", "true")
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
