@@ -28,7 +28,7 @@ class WorkspaceError(LibError):
 
 
 class RegistryError(LibError):
-    """A model version cannot be registered, moved or loaded; nothing was changed."""
+    """A model version cannot be registered, moved or loaded; nothing was changed, unless the message says so."""
 
 
 class UnknownVersion(RegistryError):

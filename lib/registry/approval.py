@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from lib.errors import RegistryError
 from lib.registry.entries import Approval, Transition
 from lib.registry.stores import Stores
 
@@ -41,6 +42,12 @@ def refusal(
     if not (allowed or (lambda who, _name: who in stores.settings.approvers))(person, entry.name):
         return f"{person} may not approve {entry.name}. Ask somebody who may (by default those in settings.approvers)."
     return None
+
+
+def require_person(by: str) -> None:
+    """Raise RegistryError for a name that is blank: the ledger says who did what."""
+    if not by.strip():
+        raise RegistryError(f"the ledger names whoever acts, and by={by!r} names nobody. Give a person's name.")
 
 
 def trainer(client: MlflowClient, run_id: str) -> str | None:

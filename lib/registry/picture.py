@@ -65,7 +65,13 @@ def _draw_version(axes: Axes, row: int, entries: list[Transition], steps: dict[i
             axes.plot(start, row, marker="<", color="white", markeredgecolor=INK, markersize=9, zorder=4)
         if entry.approver and until - start >= 0.15 * end:
             axes.text(
-                start + 0.012 * end, row, f"approved by {entry.approver}", color="white", fontsize=8, va="center", clip_on=True
+                start + 0.012 * end,
+                row,
+                f"approved by {entry.approver}",
+                color="white",
+                fontsize=8,
+                va="center",
+                clip_on=True,
             )
     for entry in entries:
         if entry.kind == "refused":

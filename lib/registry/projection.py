@@ -139,9 +139,9 @@ def _tags(stores: Stores, name: str, versions: Iterable[int]) -> dict[int, str |
 
 def _every_tag(stores: Stores, name: str) -> dict[int, str | None]:
     found: dict[int, str | None] = {}
-    token = None
+    token, quote = None, '"' if "'" in name else "'"
     while True:
-        page = stores.client.search_model_versions(f"name = '{name}'", max_results=1000, page_token=token)
+        page = stores.client.search_model_versions(f"name = {quote}{name}{quote}", max_results=1000, page_token=token)
         found |= {int(version.version): version.tags.get(STAGE_TAG) for version in page}
         token = page.token
         if not token:

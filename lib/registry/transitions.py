@@ -9,7 +9,7 @@ from typing import Literal
 
 from lib.errors import Conflict, IllegalMove, PromotionRefused, StoreUnavailable
 from lib.registry import artifact
-from lib.registry.approval import MayApprove, refusal
+from lib.registry.approval import MayApprove, refusal, require_person
 from lib.registry.contender import Contender, Gate, contender, keep_evidence, run_gates
 from lib.registry.entries import Approval, Evidence, Kind, Stage, Transition
 from lib.registry.lifecycle import require_move
@@ -40,11 +40,13 @@ def promote(
     Each of `gates` is called as `gate(candidate, champion)` and returns Evidence; all run before anything changes, one
     that raises has failed. What they found is kept as an artifact of the candidate's run. A move to Production needs an
     `approval` by somebody whom `may_approve(person, name)` allows at this moment (by default `settings.approvers`), and
-    who neither trained nor registered the version. `trusted` names types of your own inside the models.
+    who neither trained nor registered the version. A move to Archived asks for neither gates
+    nor approval. `trusted` names types of your own inside the models.
 
     Raises PromotionRefused with the evidence (the attempt is in the ledger too), IllegalMove, UnfitRun,
     ArtifactCorrupted, UnknownVersion, StoreUnavailable, and Conflict when somebody else moved the model meanwhile.
     """
+    require_person(by)
     with open_stores(settings) as stores:
         head = _mended(stores, name)
         entry = stores.about(name, version)
@@ -85,6 +87,7 @@ def rollback(
     second rollback undoes the first. Raises IllegalMove when there is nothing to go back to, ArtifactCorrupted,
     UnknownVersion, StoreUnavailable, and Conflict when somebody else moved the model meanwhile.
     """
+    require_person(by)
     with open_stores(settings) as stores:
         head = _mended(stores, name)
         target = head.previous if to is None else stores.about(name, to).version
@@ -120,7 +123,7 @@ class _Attempt:
 
         def moves(head: Transition) -> list[Transition]:
             stage = stores.about(entry.name, entry.version).to_stage
-            if (stage, head.champion, head.staging) != (entry.to_stage, seen.champion, seen.staging):
+            if stage != entry.to_stage or _checked(head, target) != _checked(seen, target):
                 raise _conflict(stores, seen, entry)
             displaced = {"Production": head.champion, "Staging": head.staging}.get(target)
             entries = []
@@ -222,6 +225,11 @@ def _next(head: Transition, entry: Transition, *, by: str, reason: str, kind: Ki
             "from_stage": entry.to_stage, "to_stage": target, "reason": reason, "approver": None, "evidence": (),
         }
     )  # fmt: skip
+
+
+def _checked(head: Transition, target: Stage) -> tuple[int | None, ...]:
+    """The places that a move to `target` was checked against: the champion by the gates, and the one it displaces."""
+    return {"Production": (head.champion,), "Staging": (head.champion, head.staging)}.get(target, ())
 
 
 def _conflict(stores: Stores, seen: Transition, entry: Transition) -> Conflict:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from lib.errors import RegistryError, TrackingError, UnfitRun
-from lib.registry.approval import trainer
+from lib.errors import TrackingError, UnfitRun
+from lib.registry.approval import require_person, trainer
 from lib.registry.artifact import digest
 from lib.registry.entries import Transition, Version
 from lib.registry.projection import project
@@ -25,6 +25,7 @@ def register(run_id: str, name: str, *, by: str, settings: Settings | None = Non
     The same model again is the same version. The digest of all its files is fixed in the ledger. Raises UnfitRun for a
     run that is unknown or did not finish, and for one without a model in the skops format; StoreUnavailable.
     """
+    require_person(by)
     with open_stores(settings) as stores:
         model = require_fit(stores.client, run_id)
         folder = model_folder(model.artifact_location)
@@ -61,8 +62,6 @@ def require_fit(client: MlflowClient, run_id: str) -> LoggedModel:
 
 
 def _add(stores: Stores, name: str, model: LoggedModel, *, by: str, found: str) -> Transition:
-    if not name or not by.strip():
-        raise RegistryError(f"a version needs the name of its model and of a person; these are {name!r} and {by!r}.")
     run_id = str(model.source_run_id)
     _require_model(stores.client, name)
     created = stores.client.create_model_version(

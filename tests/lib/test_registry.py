@@ -181,6 +181,25 @@ def test_unknown_models_and_versions_are_named(settings, runs, name):
         load(name, "Prod", settings=settings)
 
 
+def test_nobody_acts_namelessly(settings, runs, name):
+    """The ledger says who did what."""
+    for call in (
+        lambda: register(runs[0], name, by=" ", settings=settings),
+        lambda: promote(name, 1, to="Staging", by="", settings=settings),
+        lambda: rollback(name, by="", reason="bad", settings=settings),
+    ):
+        with pytest.raises(RegistryError, match="names nobody"):
+            call()
+
+
+def test_names_that_mlflow_refuses_are_refused_and_quotes_are_fine(settings, runs, name):
+    """With MLflow's own words."""
+    with pytest.raises(RegistryError, match="MLflow refused: Invalid model name"):
+        register(runs[0], "a/b", by="ada", settings=settings)
+    champion("ada's", runs[0], settings)
+    assert repair("ada's", settings=settings) == []
+
+
 def test_only_a_finished_run_with_a_safe_model_is_registered(settings, name):
     """Failed, unfinished, deleted, unknown, or without a model: each says so, and no version appears."""
     client = open_client(settings)

@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 
 from lib.errors import Conflict, IllegalMove, StoreUnavailable
-from lib.registry import Evidence, history, load, promote, register, repair, rollback
+from lib.registry import Evidence, artifact, history, load, promote, register, repair, rollback
 from lib.tracking.client import open_client
 from tests.lib.registered import OK, another, champion, settings_in, staged, weak_and_good
 
@@ -165,6 +165,24 @@ def test_a_champion_that_changed_during_the_gates_is_a_conflict(settings, runs):
     with pytest.raises(Conflict, match=r"somebody was quicker \(.*linus: version 2.*\).*try again"):
         promote(name, version, to="Production", by="ada", gates=[overtaken], approval=OK, settings=settings)
     assert load(name, settings=settings).version == 3
+    require_agreement(name, settings)
+
+
+def test_staging_meanwhile_does_not_hold_up_a_rollback(settings, runs, monkeypatch):
+    """In an emergency, what goes on in another place is no reason to stop."""
+    name, real = "emergency", artifact.verify
+    champion(name, runs[0], settings)
+    champion(name, runs[1], settings)
+    register(another(runs[0], settings), name, by="ada", settings=settings)
+
+    def stages_first(*arguments, **more):
+        monkeypatch.setattr(artifact, "verify", real)
+        promote(name, 3, to="Staging", by="linus", settings=settings)
+        real(*arguments, **more)
+
+    monkeypatch.setattr(artifact, "verify", stages_first)
+    done = rollback(name, by="ada", reason="errors", settings=settings)
+    assert (done.champion, done.staging) == (1, 3)
     require_agreement(name, settings)
 
 
