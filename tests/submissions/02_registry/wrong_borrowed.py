@@ -31,7 +31,7 @@ def harmed(table, tolerance, least):
 def known(asked, events, ttl_days):
     view = FeatureView(
         name="borrowed",
-        version=int(uuid4().int % 1_000_000) + 1,
+        version=next(_numbers),
         entity="district",
         columns={"eur_per_m2": "number"},
         ttl=timedelta(days=ttl_days),
