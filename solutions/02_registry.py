@@ -1437,8 +1437,15 @@ expect(
     slip="measured=float((old - new).mean())",
     secret=True,
 )
+before, harmful = fitted[0 if kinds[1] == "harmful" else 1], fitted[kinds.index("harmful")]
+table = pd.DataFrame({"d": judge["district"], "old": misses(before, judge), "new": misses(harmful, judge)})
+means, sizes = table.groupby("d")[["old", "new"]].mean(), table["d"].value_counts()
 expect(
-    worse["slices"]["measured"], ["country"], given="what the gate slices measured for the harmful model", secret=True
+    sorted(worse["slices"]["measured"]),
+    sorted(name for name in means.index if means["new"][name] > 1.1 * means["old"][name] and sizes[name] >= LEAST),
+    given="the districts that the gate slices measured as harmed",
+    slip="measured=harmed(table, TOLERANCE, LEAST), against the champion of that moment",
+    secret=True,
 )
 ### END HIDDEN TESTS
 
