@@ -25,3 +25,45 @@ class TrackingError(LibError):
 
 class WorkspaceError(LibError):
     """A workspace or the store inside it cannot be prepared."""
+
+
+class RegistryError(LibError):
+    """A model version cannot be registered, moved or loaded; nothing was changed, unless the message says so."""
+
+
+class UnknownVersion(RegistryError):
+    """No model, version or stage of that name is in the registry."""
+
+
+class UnfitRun(RegistryError):
+    """The run behind a version did not finish, or has no model that may be served."""
+
+
+class IllegalMove(RegistryError):
+    """The lifecycle has no such move, or the version stands there already."""
+
+
+class PromotionRefused(RegistryError):
+    """A gate failed or the approval does not hold; `evidence` is what the gates measured."""
+
+    evidence: tuple[object, ...] = ()
+
+
+class Conflict(RegistryError):
+    """Somebody else moved the model meanwhile, and what was checked no longer holds."""
+
+
+class ArtifactCorrupted(RegistryError):
+    """The files of a version are not those that were registered; none of them was read as a model."""
+
+
+class StoreUnavailable(RegistryError):
+    """The tracking store or the ledger cannot be reached."""
+
+
+class FeatureError(LibError):
+    """A feature view, its events, or a read of its values is not as it must be."""
+
+
+class RedisServerError(LibError):
+    """A Redis server cannot be found, started or reached."""

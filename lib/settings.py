@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field, model_validator
+from pydantic import AliasChoices, Field, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 SQLITE = "sqlite:///"
@@ -15,6 +15,7 @@ SQLITE = "sqlite:///"
 class Settings(BaseSettings):
     """Where the system keeps its things; every field can be set as `MLOPS_<FIELD>` in the environment.
 
+    `redis_url` is also taken from plain `REDIS_URL`, the name that hosts and containers set; `MLOPS_REDIS_URL` wins.
     A misspelt field, or a misspelt `MLOPS_` variable, is an error (pydantic's ValidationError, a ValueError).
 
     >>> Settings(seed=7).seed
@@ -26,14 +27,31 @@ class Settings(BaseSettings):
     root: Path = Path()
     tracking_uri: str = f"{SQLITE}mlflow.db"
     experiment: str = Field(default="House Price Prediction", min_length=1)
+    ledger_uri: str = f"{SQLITE}registry.db"
+    approvers: frozenset[str] = frozenset()
     data_remote: Path | None = None
+    features: Path = Path("features")
+    redis_url: str | None = Field(default=None, validation_alias=AliasChoices("mlops_redis_url", "redis_url"))
     seed: int = Field(default=0, ge=0, lt=2**128)
 
     @property
     def store_uri(self) -> str:
         """`tracking_uri` with a relative SQLite path made absolute under `root`; any other URI as it is."""
-        path = sqlite_path(self.tracking_uri)
-        return self.tracking_uri if path is None else f"{SQLITE}{(self.root / path).resolve()}"
+        return self._placed(self.tracking_uri)
+
+    @property
+    def ledger_store_uri(self) -> str:
+        """`ledger_uri`, made absolute as `store_uri` is."""
+        return self._placed(self.ledger_uri)
+
+    def _placed(self, uri: str) -> str:
+        path = sqlite_path(uri)
+        return uri if path is None else f"{SQLITE}{(self.root / path).resolve()}"
+
+    @property
+    def feature_folder(self) -> Path:
+        """Where feature views and their events are kept; a relative `features` lies under `root`."""
+        return (self.root / self.features).resolve()
 
     @model_validator(mode="before")
     @classmethod

@@ -13,7 +13,7 @@ from lib.settings import SQLITE
 from lib.store import prepare_store
 
 _FIRST_FILES = {
-    ".gitignore": "mlflow.db*\n.mlflow.db*\nmlruns/\n__pycache__/\n.ipynb_checkpoints/\n",
+    ".gitignore": "mlflow.db*\n.mlflow.db*\nmlruns/\nregistry.db*\nfeatures/\n__pycache__/\n.ipynb_checkpoints/\n",
     # What `dvc init` writes; MLflow's folder is kept out of its walks.
     ".dvc/.gitignore": "/config.local\n/tmp\n/cache\n",
     ".dvc/config": "",

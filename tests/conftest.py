@@ -14,7 +14,7 @@ import pytest
 # Material that tests read: notebooks and cells that are not tests themselves, some of them wrong on purpose.
 collect_ignore_glob = ["*.ipynb", "courses/*", "submissions/*", "hostile/*"]
 
-INHERITED = ("GIT_", "LAB_", "MLFLOW_", "MLOPS_", "NBGRADER_", "DVC_")
+INHERITED = ("GIT_", "LAB_", "MLFLOW_", "MLOPS_", "NBGRADER_", "DVC_", "REDIS_")
 QUIET = {
     # Hidden inputs are drawn from it: the same ones at each run, so that a red test is a change and not the dice.
     "AUTOGRADER_SECRET": "aca67b31a1f3c973fa48d51e428bbb711b6023cde2f296f3d66b85a352d2e9d6",

@@ -15,7 +15,11 @@ from autograder.gradebook import read_marks
 
 ROOT = Path(__file__).parents[1]
 CLASS = ROOT / "assets" / "sample_class"
-STUDENTS = tomllib.loads((CLASS / "students.toml").read_text("utf-8"))
+WORK = {
+    (student, file.stem): work
+    for file in sorted(CLASS.glob("*.toml"))
+    for student, work in tomllib.loads(file.read_text("utf-8")).items()
+}
 
 
 def rows(path: Path) -> list[dict[str, str]]:
@@ -34,12 +38,12 @@ def test_sample_class_is_graded_as_expected(tmp_path: Path) -> None:
     assert graded == [{name: row[name] for name in points} for row in rows(CLASS / "expected.csv")]
 
 
-@pytest.mark.parametrize("student", STUDENTS)
-def test_sample_notebooks_are_current(student: str) -> None:
+@pytest.mark.parametrize(("student", "module"), WORK)
+def test_sample_notebooks_are_current(student: str, module: str) -> None:
     """The handed-in notebooks were made from today's module: their checks are the lab's, their ids are known."""
-    notebook = nbformat.read(CLASS / student / "01_tracking" / "01_tracking.ipynb", as_version=4)
-    lab = {cell.id: cell for cell in nbformat.read(load_course(ROOT).student_notebook("01_tracking"), 4).cells}
+    notebook = nbformat.read(CLASS / student / module / f"{module}.ipynb", as_version=4)
+    lab = {cell.id: cell for cell in nbformat.read(load_course(ROOT).student_notebook(module), 4).cells}
     for cell in notebook.cells:
         if not cell.metadata.get("nbgrader", {}).get("solution"):
             assert cell.source == lab[cell.id].source, f"{cell.id}: run `make build assets`"
-    assert set(lab) - {cell.id for cell in notebook.cells} == set(STUDENTS[student].get("deleted", []))
+    assert set(lab) - {cell.id for cell in notebook.cells} == set(WORK[student, module].get("deleted", []))

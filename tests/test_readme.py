@@ -65,11 +65,13 @@ def test_every_module_of_the_course_is_in_the_table() -> None:
 
 
 def test_python_example_runs(tmp_path: Path) -> None:
-    """The example of `lib` prints an error in EUR and an equal replay."""
+    """The example of `lib` prints an error in EUR and an equal replay, then the champion and how it came there."""
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert re.fullmatch(r"[\d,]+ EUR True\n", done.stdout)
+    replayed, promoted = done.stdout.splitlines()
+    assert re.fullmatch(r"[\d,]+ EUR True", replayed)
+    assert re.fullmatch(r"1 3 · .* UTC · you: version 1 Staging → Production \(approved by rita\)", promoted)
 
 
 @pytest.fixture

@@ -24,7 +24,8 @@ def open_client(settings: Settings) -> MlflowClient:
     # Imported here: it takes 1.5 to 2.5 s, and a replay has no use for it.
     from mlflow import MlflowClient
 
-    return MlflowClient(tracking_uri=settings.store_uri)
+    # Both named, since MLFLOW_REGISTRY_URI would send the registry's half elsewhere.
+    return MlflowClient(tracking_uri=settings.store_uri, registry_uri=settings.store_uri)
 
 
 def experiment_id(client: MlflowClient, name: str, settings: Settings) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import LoggedModel
     from mlflow.entities import Run as StoredRun
+    from mlflow.models import Model
 
 _NUMBERS = frozenset({"integer", "long", "float", "double"})
 _DTYPES = {
@@ -82,8 +83,9 @@ def predict(
     settings = settings or Settings()
     client = open_client(settings)
     run = stored_run(client, run_id)
-    logged = _last_model(client, run)
-    model_file, signature = _skops_model(run_id, logged.artifact_location)
+    logged = ready_model(client, run)
+    model_file, described = skops_model(model_folder(logged.artifact_location), f"the model of run {run_id}")
+    signature = None if described.signature is None else _columns(described.signature.inputs)
     frame = pd.DataFrame(list(rows)) if signature is None else to_frame(rows, signature)
     if not len(frame):
         return []
@@ -130,7 +132,8 @@ def artifact_file(client: MlflowClient, run_id: str, path: str) -> Path | None:
     return Path(client.download_artifacts(run_id, path)) if any(entry.path == path for entry in listed) else None
 
 
-def _model_folder(location: str) -> Path:
+def model_folder(location: str) -> Path:
+    """The folder of a model's files: itself in a local store, else a copy."""
     # MLflow would draw a progress bar for a folder that is already here.
     folder = local_folder(location)
     if folder is not None:
@@ -140,7 +143,8 @@ def _model_folder(location: str) -> Path:
     return Path(mlflow.artifacts.download_artifacts(artifact_uri=location))
 
 
-def _last_model(client: MlflowClient, run: StoredRun) -> LoggedModel:
+def ready_model(client: MlflowClient, run: StoredRun) -> LoggedModel:
+    """The model that a run logged last; raises TrackingError when none is ready."""
     found = [client.get_logged_model(output.model_id) for output in (run.outputs.model_outputs if run.outputs else ())]
     ready = [model for model in found if str(model.status) == "READY"]
     if not ready:
@@ -152,26 +156,25 @@ def _last_model(client: MlflowClient, run: StoredRun) -> LoggedModel:
     return ready[-1]
 
 
-def _skops_model(run_id: str, location: str) -> tuple[Path, list[dict[str, Any]] | None]:
-    """The model's skops file and the inputs of its signature, None without a signature."""
+def skops_model(folder: Path, what: str) -> tuple[Path, Model]:
+    """The skops file in a model's `folder`, and MLflow's description of the model; nothing is deserialised.
+
+    Raises TrackingError for a model in any other format.
+    """
     from mlflow.models import Model
 
-    folder = _model_folder(location)
     described = Model.load(str(folder / "MLmodel"))
     flavour = described.flavors.get("sklearn", {})
     if flavour.get("serialization_format") != "skops":
         kind = flavour.get("serialization_format") or ", ".join(described.flavors)
         raise TrackingError(
-            f"the model of run {run_id} is stored as {kind}, and reading that would run whatever code it holds. "
+            f"{what} is stored as {kind}, and reading that would run whatever code it holds. "
             'Log it again with serialization_format="skops".'
         )
     file = (folder / str(flavour["pickled_model"])).resolve()
     if not file.is_relative_to(folder.resolve()) or not file.is_file():
-        raise TrackingError(
-            f"the model of run {run_id} names the file {flavour['pickled_model']!r}, which is not in its folder."
-        )
-    inputs = None if described.signature is None else _columns(described.signature.inputs)
-    return file, inputs
+        raise TrackingError(f"{what} names the file {flavour['pickled_model']!r}, which is not in its folder.")
+    return file, described
 
 
 def _model(client: MlflowClient, model_id: str) -> dict[str, Any]:
@@ -187,7 +190,7 @@ def _model(client: MlflowClient, model_id: str) -> dict[str, Any]:
         "signature": None,
     }
     try:
-        described = Model.load(str(_model_folder(logged.artifact_location) / "MLmodel"))
+        described = Model.load(str(model_folder(logged.artifact_location) / "MLmodel"))
     except (OSError, MlflowException):
         # Announced and never written: its status says so.
         return answer
