@@ -159,7 +159,9 @@ def _otter(course: Course, module: str, folder: Path, *, students: int) -> float
         otter("run", f"student{number:03}.ipynb", "-a", "graded.zip", "-o", f"{number}")
     seconds = time.perf_counter() - started
     found = json.loads((folder / "0" / "results.json").read_text("utf-8"))
-    assert sum(test.get("score", 0) for test in found["tests"]) == sum(cell.points for cell in lab.with_role("check")), found["tests"]
+    assert sum(test.get("score", 0) for test in found["tests"]) == sum(
+        cell.points for cell in lab.with_role("check")
+    ), found["tests"]
     return seconds / students
 
 
