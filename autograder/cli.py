@@ -98,9 +98,11 @@ def _walls(course: Course, arguments: argparse.Namespace) -> int:  # noqa: ARG00
 def _try(course: Course, arguments: argparse.Namespace) -> int:
     from autograder.trial import solution_submission, try_file
 
-    module = arguments.source.stem
+    module, walls = arguments.source.stem, arguments.walls
     grade = (
-        try_file(course, module, arguments.submission) if arguments.submission else solution_submission(course, module)
+        try_file(course, module, arguments.submission, walls=walls)
+        if arguments.submission
+        else solution_submission(course, module, walls=walls)
     )
     for check in grade.checks:
         print(f"{check.points:4g} /{check.possible:3g}  {check.seconds:5.2f} s  {check.cell}: {check.outcome}")
@@ -129,7 +131,7 @@ def _report(course: Course, arguments: argparse.Namespace) -> int:
 def _regrade(course: Course, arguments: argparse.Namespace) -> int:
     from autograder.regrade import regrade
 
-    found = regrade(course, arguments.record, arguments.submission)
+    found = regrade(course, arguments.record, arguments.submission, walls=arguments.walls)
     verdict = "the same points" if found.equal else f"{len(found.points)} give other points"
     print(f"{found.student}, {found.module}: {found.checks} checks, {verdict}")
     for title, lines in (("points", found.points), ("since the record", found.causes)):
@@ -221,7 +223,6 @@ def _parser() -> argparse.ArgumentParser:
     grade.add_argument("--workers", type=int, help="how many submissions run at a time (default: one a core)")
     grade.add_argument("--scheduler", metavar="ADDRESS", help="grade on the workers of this Dask scheduler instead")
     grade.add_argument("--again", action="store_true", help="grade what an earlier run into this folder graded, too")
-    grade.add_argument("--no-sandbox", dest="walls", action="store_false", help="no walls: only for code you trust")
     grade.set_defaults(run=_grade)
 
     report = commands.add_parser("report", help="write a graded class's pages and tables again, with today's marks")
@@ -238,6 +239,11 @@ def _parser() -> argparse.ArgumentParser:
     again.add_argument("--record", type=Path, required=True, help="DIR/records/<student>/<module>.json")
     again.add_argument("--submission", type=Path, help="the notebook (default: the one kept in DIR/submitted)")
     again.set_defaults(run=_regrade)
+
+    for command in (grade, trial, again):
+        command.add_argument(
+            "--no-sandbox", dest="walls", action="store_false", help="no walls: only for code you trust"
+        )
 
     walls = commands.add_parser("walls", help="say whether student code can be walled in here, and if not, why")
     walls.set_defaults(run=_walls)

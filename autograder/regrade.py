@@ -10,6 +10,7 @@ from autograder.course import Course
 from autograder.errors import GraderError
 from autograder.grading import ModuleGrader
 from autograder.record import Environment, GradeRecord, make_record, read_record
+from autograder.walls.sandbox import Sandbox
 
 
 @dataclass(frozen=True)
@@ -27,10 +28,10 @@ class Regrade:
         return not self.points
 
 
-def regrade(course: Course, record_path: Path, submission: Path | None = None) -> Regrade:
+def regrade(course: Course, record_path: Path, submission: Path | None = None, *, walls: bool = True) -> Regrade:
     """Grade `submission`, else the one kept beside the record, as the recorded one was; compare check by check."""
     then = read_record(record_path)
-    grader = ModuleGrader(course, then.module)
+    grader = ModuleGrader(course, then.module, sandbox=Sandbox(course, walls=walls))
     assignment, notebook = grader.lab.gradebook_names
     kept = record_path.resolve().parents[2] / "submitted" / then.student / assignment / f"{notebook}.ipynb"
     path = submission or kept

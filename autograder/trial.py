@@ -10,17 +10,18 @@ from autograder.grading import ModuleGrader
 from autograder.merge import Submission
 from autograder.models import Grade
 from autograder.source import read_cells
+from autograder.walls.sandbox import Sandbox
 
 
-def solution_submission(course: Course, module: str) -> Grade:
+def solution_submission(course: Course, module: str, *, walls: bool = True) -> Grade:
     """The solution's own grade: full marks, the written report pending."""
-    grader = ModuleGrader(course, module)
+    grader = ModuleGrader(course, module, sandbox=Sandbox(course, walls=walls))
     return grader.grade_submission(whole_submission(grader), "solution").grade
 
 
-def try_file(course: Course, module: str, path: Path) -> Grade:
+def try_file(course: Course, module: str, path: Path, *, walls: bool = True) -> Grade:
     """The grade of `path`: a notebook, or a percent file whose cells replace the solution's."""
-    grader = ModuleGrader(course, module)
+    grader = ModuleGrader(course, module, sandbox=Sandbox(course, walls=walls))
     if path.suffix == ".ipynb":
         return grader.grade_file(path, path.stem).grade
     return grader.grade_submission(whole_submission(grader, read_cells(path)), path.stem).grade
