@@ -1513,8 +1513,7 @@ expect(len(after), len(before), given="lines in the ledger after two false alarm
 # And `known` goes to work on a year of questions.
 
 # %% id="results-features-check" check="code-point-in-time" points=5
-chance = np.random.default_rng(seed())
-asked, events, answers = news(chance, 300, 75)
+asked, events, answers = news(np.random.default_rng(seed()), 300, 75)
 got = known(asked, events, 75)
 right = sum(mine == truth for mine, truth in zip(got, answers, strict=False))
 require(
