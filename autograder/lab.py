@@ -104,7 +104,11 @@ def examine(target: str, **arguments: Any) -> Any:
     if remote is not None:
         return remote(target, **arguments)
     module, _, function = target.partition(":")
-    return getattr(importlib.import_module(module), function)(**arguments)
+    question = getattr(importlib.import_module(module), function)
+    try:
+        return question(**arguments)
+    except Exception as error:
+        raise Failure(f"what was built cannot be read: {error}") from error
 
 
 def seed() -> int:

@@ -43,6 +43,7 @@ def release_day(name, candidates, judge):
             continue
 
 
+# %% id="results-on-call"
 def on_call(name, live):
     from lib.registry import load
 

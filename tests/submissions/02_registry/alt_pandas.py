@@ -2,12 +2,13 @@
 
 # %% id="code-point-in-time"
 def known(asked, events, ttl_days):
-    events = events.dropna(subset=["eur_per_m2"]).sort_values(["true_at", "arrived_at"])
+    events = events.sort_values(["true_at", "arrived_at"])
     answers = []
     for question in asked.sort_values("row").itertuples():
         seen = events[events["district"] == question.district]
         seen = seen[(seen["true_at"] <= question.asked_at) & (seen["arrived_at"] <= question.asked_at)]
         seen = seen[seen["true_at"] >= question.asked_at - pd.Timedelta(days=ttl_days)]
+        seen = seen.drop_duplicates("true_at", keep="last").dropna(subset=["eur_per_m2"])
         answers.append(float(seen["eur_per_m2"].iloc[-1]) if len(seen) else None)
     return answers
 

@@ -23,5 +23,6 @@ def release_day(name, candidates, judge):
             pass
 
 
+# %% id="results-on-call"
 def on_call(name, live):
     return False

@@ -41,7 +41,7 @@ def known(asked, events, ttl_days):
         naive_utc=True,
     )
     store.apply(view)
-    store.ingest(view, events)
+    store.ingest(view, events.dropna())
     rows = asked.rename(columns={"asked_at": "event_time"})
     values = store.join(rows, [view.reference], naive_utc=True)["eur_per_m2"]
     return [None if pd.isna(value) else float(value) for value in values]

@@ -35,6 +35,7 @@ def release_day(name, candidates, judge):
             pass
 
 
+# %% id="results-on-call"
 def on_call(name, live):
     now = history(name, settings=settings)[-1]
     present, before = (mlflow.sklearn.load_model(f"models:/{name}/{n}") for n in (now.champion, now.previous))
