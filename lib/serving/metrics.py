@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
@@ -60,3 +61,13 @@ class Metrics:
         together = CollectorRegistry()
         multiprocess.MultiProcessCollector(together)
         return generate_latest(together)
+
+
+def forget_dead_workers() -> None:
+    """Take the gauges of workers that are gone out of the shared folder; their counters stay, for they did happen."""
+    import psutil
+
+    for path in Path(os.environ.get(MULTIPROCESS, os.devnull)).glob("gauge_live*_*.db"):
+        pid = int(path.stem.rpartition("_")[2])
+        if not psutil.pid_exists(pid):
+            multiprocess.mark_process_dead(pid)
