@@ -17,7 +17,7 @@ from lib.errors import ServingError
 from lib.registry import LoadedVersion
 from lib.serving import inference_v2, mlflow_protocol, plain_protocol
 from lib.serving.current import Source, wanted_version
-from lib.serving.edge import Access, Edge
+from lib.serving.edge import Access, Edge, Endpoint
 from lib.serving.http import Refused, answer, refusal
 from lib.serving.limits import Limits
 from lib.serving.log import Policy, PredictionLog
@@ -60,11 +60,11 @@ def create_app(
 
     app = FastAPI(title=TITLE, version=version("mlops-workbook"), lifespan=lifespan, redoc_url=None)
     app.state.service = service
-    app.add_middleware(Edge, metrics=service.metrics, access=access)
+    direct = _add_predictions(app, service)
+    app.add_middleware(Edge, service=service, access=access, direct=direct)
     app.add_exception_handler(ServingError, _refused)
     app.add_exception_handler(HTTPException, _no_such_address)
     _add_probes(app, service)
-    _add_predictions(app, service)
     _add_inference_v2(app, service)
     app.openapi = lambda: describe(app, service.current.bundle)  # type: ignore[method-assign]
     return app
@@ -115,7 +115,9 @@ def _add_probes(app: FastAPI, service: Service) -> None:
     app.get("/metrics", tags=["probes"], **documented(text=True))(metrics)
 
 
-def _add_predictions(app: FastAPI, service: Service) -> None:
+def _add_predictions(app: FastAPI, service: Service) -> dict[str, Endpoint]:
+    """The routes, as documented; returned are their endpoints by path, for the short way."""
+
     async def predict(request: Request) -> Response:
         """Predict one row, given as an object, or many: `{"rows": [...]}`."""
         return await service.predict(request, plain_protocol.read)
@@ -127,6 +129,7 @@ def _add_predictions(app: FastAPI, service: Service) -> None:
     asked = documented("Predictions", 400, 413, 415, 422, 503)
     app.post("/predict", tags=["predict"], **asked, openapi_extra=body("Asked"))(predict)
     app.post("/invocations", tags=["mlflow"], **asked, openapi_extra=body("Invocation", csv=True))(invocations)
+    return {"/predict": predict, "/invocations": invocations}
 
 
 def _add_inference_v2(app: FastAPI, service: Service) -> None:

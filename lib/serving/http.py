@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,6 +21,9 @@ from lib.serving.limits import Limits
 
 RETRY_AFTER_S = 1
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
+# Of this process, then counted: asking the system for randomness at each request costs 50 µs under load.
+_HERE = uuid4().hex[:20]
+_numbers = itertools.count()
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", re.ASCII)
 
 
@@ -101,7 +105,7 @@ def request_id(headers: Headers) -> str:
     """The client's X-Request-ID, or a new one; raises Refused for one that could not stand in a log."""
     given = headers.get("x-request-id")
     if given is None:
-        return uuid4().hex
+        return f"{_HERE}-{next(_numbers):x}"
     if not _REQUEST_ID.fullmatch(given):
         raise Refused(400, "X-Request-ID may have 1 to 128 of A-Z a-z 0-9 . _ : and -; leave it out to be given one")
     return given

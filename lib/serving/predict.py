@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lib.serving.forest import forest_mean
 from lib.serving.schema import InputSchema, Row
 from lib.tracking.read import to_frame
 
@@ -36,8 +37,7 @@ def array_path(model: Any, schema: InputSchema) -> Predict | None:
     """The same without tables, None for a pipeline with a step that is not known here.
 
     Known are a ColumnTransformer of one-hot encodings, scalings and columns as they are; scalings; and as the last step
-    any estimator. Rows have their values in the order of the signature. Source of the sum over trees: scikit-learn's
-    `ForestRegressor.predict` with `n_jobs=None`, which adds the trees in order.
+    any estimator. Rows have their values in the order of the signature.
     """
     from sklearn.compose import ColumnTransformer
 
@@ -180,7 +180,7 @@ def _answer(final: Any, width: int) -> Callable[[NDArray[np.float64]], NDArray[A
     from sklearn.ensemble import ExtraTreesRegressor, RandomForestRegressor
 
     if type(final) in (RandomForestRegressor, ExtraTreesRegressor) and final.n_outputs_ == 1:
-        return _forest([tree.tree_ for tree in final.estimators_])
+        return forest_mean([tree.tree_ for tree in final.estimators_])
     names = getattr(final, "feature_names_in_", None)
     if names is None:
         return lambda matrix: np.asarray(final.predict(matrix))
@@ -188,15 +188,3 @@ def _answer(final: Any, width: int) -> Callable[[NDArray[np.float64]], NDArray[A
 
     columns = pd.Index(names[:width])
     return lambda matrix: np.asarray(final.predict(pd.DataFrame(matrix, columns=columns, copy=False)))
-
-
-def _forest(trees: Sequence[Any]) -> Callable[[NDArray[np.float64]], NDArray[np.float64]]:
-    def answer(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
-        inputs = matrix.astype(np.float32)
-        total = np.zeros(len(inputs))
-        for tree in trees:
-            total += tree.predict(inputs)[:, 0]
-        total /= len(trees)
-        return total
-
-    return answer
