@@ -68,6 +68,7 @@ class Batcher:
                 raise Overloaded(f"{self._rows} rows wait for the model, and {self._queue_rows} may. Try again.")
             self._waiting.append(job)
             self._rows += len(rows)
+            self._metrics.queue_rows.set(self._rows)
             self._some.notify()
         return job
 

@@ -52,8 +52,8 @@ class Current:
                 # Withdrawn on purpose: nothing answers until the next promotion.
                 self._put(None)
                 self._refuse(Refusal(None, str(error)))
-            except LibError as error:
-                self._refuse(Refusal(None, str(error)))
+            except Exception as error:  # noqa: BLE001  a driver may raise anything; it is logged and the watch goes on
+                self._refuse(Refusal(None, str(error) if isinstance(error, LibError) else f"{error!r} came up"))
             else:
                 if isinstance(found, Refusal):
                     self._refuse(found)
@@ -65,12 +65,8 @@ class Current:
     async def watch(self, poll_s: float) -> None:
         """Refresh every `poll_s` seconds, for ever."""
         while True:
-            try:
-                await self.refresh()
-            except Exception:
-                # A driver may raise anything; the watch must not end while requests are answered.
-                _log.exception("the registry could not be looked at")
             await asyncio.sleep(poll_s)
+            await self.refresh()
 
     def _look(self) -> Bundle | Refusal:
         loaded = self._source()

@@ -42,6 +42,8 @@ class Service:
             self._log, self.metrics, batch_rows=limits.batch_rows, queue_rows=limits.queue_rows,
             policy=self._policy, clock=self._clock,
         )  # fmt: skip
+        # Before the first connection is taken, so that one worker of several does not say 503 while others answer.
+        await self.current.refresh()
         watch = asyncio.create_task(self.current.watch(limits.poll_s))
         try:
             yield
