@@ -34,8 +34,12 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8000)
     serve.add_argument("--workers", type=int, default=1, help="processes, at most one a core")
-    serve.add_argument("--policy", choices=["durable", "drop"], default="durable", help="when the log cannot be written")
-    serve.add_argument("--drain", type=float, default=0.0, metavar="SECONDS", help="between SIGTERM and the closed door")
+    serve.add_argument(
+        "--policy", choices=["durable", "drop"], default="durable", help="when the log cannot be written"
+    )
+    serve.add_argument(
+        "--drain", type=float, default=0.0, metavar="SECONDS", help="between SIGTERM and the closed door"
+    )
     return parser
 
 

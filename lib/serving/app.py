@@ -136,7 +136,11 @@ def _add_inference_v2(app: FastAPI, service: Service) -> None:
     def require(name: str, number: str | None) -> None:
         bundle = service.bundle
         if name != bundle.name or number not in (None, str(bundle.version)):
-            raise Refused(404, f"version {number or '(any)'} of {name!r:.80} is not served here; version {bundle.version} of {bundle.name!r} is")
+            raise Refused(
+                404,
+                f"version {number or '(any)'} of {name!r:.80} is not served here; what is served is version "
+                f"{bundle.version} of {bundle.name!r}",
+            )
 
     async def server() -> Response:
         """The server and what it speaks."""

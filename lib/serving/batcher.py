@@ -117,7 +117,7 @@ class Batcher:
         try:
             _predict(batch)
             self._record([job for job in batch if isinstance(job.found, list)])
-        except Exception as error:  # the thread must live, and nobody may wait for ever
+        except Exception as error:  # noqa: BLE001  the thread must live, and nobody may wait for ever
             _log.exception("a batch of %d requests failed", len(batch))
             for job in batch:
                 job.found = error
@@ -129,7 +129,7 @@ class Batcher:
             self._prediction_log.append(_lines(batch, self._clock().astimezone(UTC)))
         except LogUnwritable as error:
             if self._policy == "durable":
-                _log.error("%d requests are not answered: %s", len(batch), error)  # noqa: TRY400  the cause is in it
+                _log.error("%d requests are not answered: %s", len(batch), error)
                 for job in batch:
                     job.found = error
                 return

@@ -72,8 +72,8 @@ def make_bundle(loaded: LoadedVersion) -> Bundle:
         run_id=loaded.run_id,
         digest=loaded.digest,
         schema=schema,
-        predict=quick or plain,
-        path="arrays" if quick else "tables",
+        predict=plain if quick is None else quick,
+        path="tables" if quick is None else "arrays",
         output_type=_OUTPUT_TYPES[type(answers[0])],
     )
 
@@ -94,7 +94,7 @@ def _quick(model: Any, schema: InputSchema, plain: Predict) -> Predict | None:
 def _plain(found: NDArray[Any], rows: int) -> list[Answer]:
     if found.shape != (rows,):
         raise UnfitModel(f"it gave answers of shape {found.shape} for {rows} rows; one number or label a row is served")
-    answers: list[Answer] = found.tolist()
+    answers: list[Any] = found.tolist()
     for number, answer in enumerate(answers):
         if not isinstance(answer, (bool, int, float, str)) or (isinstance(answer, float) and not math.isfinite(answer)):
             raise UnfitModel(f"its answer to row {number} is {answer!r}, which is no finite number and no label")

@@ -18,7 +18,7 @@ TREES = 100
 
 
 def ensure_champion(name: str, *, settings: Settings, say: Callable[[str], None]) -> Transition:
-    """The registry's last entry about `name`, made here by training and promoting a version when it knows no such model.
+    """The registry's last entry about `name`; when it knows no such model, a version is trained and promoted here.
 
     Each step goes the usual road, and `say` is told what was done and as whom. A model that is known is left alone,
     with or without a champion: whoever withdrew it had a reason.

@@ -31,7 +31,9 @@ def metadata(bundle: Bundle) -> dict[str, Any]:
         "name": bundle.name,
         "versions": [str(bundle.version)],
         "platform": PLATFORM,
-        "inputs": [{"name": each.name, "datatype": DATATYPES[each.type], "shape": [-1]} for each in bundle.schema.inputs],
+        "inputs": [
+            {"name": each.name, "datatype": DATATYPES[each.type], "shape": [-1]} for each in bundle.schema.inputs
+        ],
         "outputs": [{"name": OUTPUT, "datatype": bundle.output_type, "shape": [-1]}],
     }
 
@@ -43,7 +45,9 @@ def read(content: Content, bundle: Bundle) -> Asked:
     head, tail = _parts(content)
     asked = parse_json(head)
     if not isinstance(asked, dict) or not isinstance(asked.get("inputs"), list):
-        raise Refused(422, 'send {"inputs": [{"name", "datatype", "shape", "data"}, …]}', [Fault("is no list", field="inputs")])
+        raise Refused(
+            422, 'send {"inputs": [{"name", "datatype", "shape", "data"}, …]}', [Fault("is no list", field="inputs")]
+        )
     columns = _columns(asked["inputs"], tail, bundle)
     binary = _binary_output(asked)
     rows = by_name(list(columns), list(zip(*columns.values(), strict=True)), what="inputs")
@@ -80,9 +84,13 @@ def _columns(tensors: Sequence[Any], tail: bytes, bundle: Bundle) -> dict[str, l
         else:
             columns[name], tail = _decoded(name, types[name], tail[:size], rows, size), tail[size:]
     if tail:
-        raise Refused(400, f"{len(tail)} bytes are left after the last tensor; mend binary_data_size or {HEADER_LENGTH}")
+        raise Refused(
+            400, f"{len(tail)} bytes are left after the last tensor; mend binary_data_size or {HEADER_LENGTH}"
+        )
     if len({len(values) for values in columns.values()}) > 1:
-        raise Refused(422, "the tensors have different lengths", [Fault("differ in their first dimension", field="inputs")])
+        raise Refused(
+            422, "the tensors have different lengths", [Fault("differ in their first dimension", field="inputs")]
+        )
     return columns
 
 
@@ -143,7 +151,9 @@ def _binary_output(asked: Mapping[str, Any]) -> bool:
     parameters = asked.get("parameters") or {}
     outputs = asked.get("outputs") or []
     if not isinstance(parameters, dict) or not isinstance(outputs, list):
-        raise Refused(422, "parameters is an object and outputs a list", [Fault("is of the wrong type", field="outputs")])
+        raise Refused(
+            422, "parameters is an object and outputs a list", [Fault("is of the wrong type", field="outputs")]
+        )
     binary = parameters.get("binary_data_output") is True
     for output in outputs:
         if not isinstance(output, dict) or output.get("name") != OUTPUT:

@@ -6,8 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Limits(BaseModel):
-    """`rows` and `body_bytes` of one request (413 above), `batch_rows` predicted together, `queue_rows` that may wait
-    (503 above), and `poll_s`, the seconds between two looks at the registry.
+    """`rows` and `body_bytes` are of one request (413 above), `queue_rows` may wait (503 above).
+
+    `batch_rows` are predicted together, and `poll_s` are the seconds between two looks at the registry.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -1,4 +1,4 @@
-"""The prediction log: what was answered is on disk before it is answered; JSON lines in segments that are only added to.
+"""The prediction log: what is answered is on the disk first, as JSON lines in segments that are only added to.
 
 A line is one predicted row: request_id, row (from 0), at (UTC, ISO 8601), model, version, run_id, features, output,
 latency_ms (from the arrival of the request until the line was written), and traceparent where the client sent one.
@@ -72,7 +72,7 @@ class PredictionLog:
         _sync(file)
 
     def _undo(self) -> None:
-        """Take back what was written of lines that are not acknowledged; on a failing disk, at least leave them last."""
+        """Take back lines that are not acknowledged; where the disk does not even do that, at least leave them last."""
         if self._file is not None:
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file, self._good)

@@ -26,7 +26,11 @@ class Metrics:
         own = self._own = CollectorRegistry()
         self.requests = Counter("serving_requests", "Requests answered", ["path", "status"], registry=own)
         self.seconds = Histogram(
-            "serving_request_duration_seconds", "From the request to its answer", ["path"], buckets=_SECONDS, registry=own
+            "serving_request_duration_seconds",
+            "From the request to its answer",
+            ["path"],
+            buckets=_SECONDS,
+            registry=own,
         )
         self.predictions = Counter("serving_predictions", "Rows answered", ["model_version"], registry=own)
         self.batch_rows = Histogram(

@@ -63,7 +63,12 @@ def _questions(row: dict[str, Any], names: list[str]) -> dict[str, Any]:
         shape={"type": "array", "items": {"type": "integer", "minimum": 0}},
         data={"type": "array"},
     )
-    forms = [_object(dataframe_records=rows), _object(instances=rows), _object(inputs=rows), _object(dataframe_split=split)]
+    forms = [
+        _object(dataframe_records=rows),
+        _object(instances=rows),
+        _object(inputs=rows),
+        _object(dataframe_split=split),
+    ]
     return {
         "Row": row,
         "Asked": {"anyOf": [one, _object(rows=rows)], "examples": [example, {"rows": [example]}]},

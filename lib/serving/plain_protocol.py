@@ -11,12 +11,14 @@ from lib.serving.http import Asked, Content, Refused, answer, media_type, parse_
 ROWS = "rows"
 
 
-def read(content: Content, bundle: Bundle) -> Asked:
+def read(content: Content, _bundle: Bundle) -> Asked:
     """`{"area_m2": 80, …}` or `{"rows": [{"area_m2": 80, …}, …]}`; raises Refused."""
     media_type(content.headers, ["application/json"])
     asked = parse_json(content.body)
     if not isinstance(asked, dict):
-        raise Refused(422, f'the body is a JSON {type(asked).__name__}; send one row as an object, or {{"rows": [...]}}')
+        raise Refused(
+            422, f'the body is a JSON {type(asked).__name__}; send one row as an object, or {{"rows": [...]}}'
+        )
     # Never ambiguous: a model with an input called `rows` is asked by {"rows": [{"rows": …}]}.
     if ROWS not in asked:
         return Asked([asked], _render)

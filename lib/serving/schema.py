@@ -86,7 +86,8 @@ class InputSchema:
 
     @cached_property
     def _rows(self) -> TypeAdapter[list[Row]]:
-        return TypeAdapter(list[self.row_type])
+        rows: Any = list.__class_getitem__(self.row_type)
+        return TypeAdapter(rows)
 
     def check(self, rows: Sequence[Any]) -> list[Row]:
         """The rows with their values in the order of the signature; raises BadRows naming row, field and reason."""
@@ -111,7 +112,9 @@ class InputSchema:
     def _fault(self, error: Mapping[str, Any]) -> Fault:
         row, *path = error["loc"]
         if not path:
-            return Fault(row=row, field=None, reason=f"a row is an object of inputs by name, not {_shown(error['input'])}")
+            return Fault(
+                row=row, field=None, reason=f"a row is an object of inputs by name, not {_shown(error['input'])}"
+            )
         field = str(path[0])
         return Fault(row=row, field=field, reason=self._reason(field, error))
 
@@ -137,7 +140,9 @@ def input_schema(signature: ModelSignature | None, declared: Iterable[Column] = 
     Raises UnfitModel for a model without a signature, and for inputs that are no named columns of plain values.
     """
     if signature is None or signature.inputs is None:
-        raise UnfitModel("the model has no signature, so no request could be checked. Log it with one (input_example=).")
+        raise UnfitModel(
+            "the model has no signature, so no request could be checked. Log it with one (input_example=)."
+        )
     known = {column.name: column for column in declared}
     inputs = []
     for spec in signature.inputs.inputs:

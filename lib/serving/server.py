@@ -57,7 +57,10 @@ def serve(
         )  # fmt: skip
         host, port = address.getsockname()[:2]
         say(f"http://{host}:{port}/docs shows what is served; predictions are kept in {settings.prediction_folder}.")
-        say("It is open to whoever reaches this address." + ("" if _loopback(host) else " That is not this machine alone!"))
+        say(
+            "It is open to whoever reaches this address."
+            + ("" if _loopback(host) else " That is not this machine alone!")
+        )
         if workers > 1:
             Multiprocess(config, sockets=[address]).run()
         else:
@@ -110,7 +113,7 @@ def _listening(host: str, port: int) -> Iterator[socket.socket]:
             address.listen(2048)
         except (OSError, OverflowError) as error:
             raise ServingError(
-                f"{host}:{port} cannot be served on: {error}. Stop what serves there, or choose another port (PORT=8001)."
+                f"{host}:{port} cannot be served on: {error}. Stop what serves there, or choose another (PORT=8001)."
             ) from error
         yield address
 

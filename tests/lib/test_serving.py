@@ -45,7 +45,7 @@ def served(folder):
         ("/docs", 200, "swagger"), ("/openapi.json", 200, "area_m2"), ("/v2", 200, "binary_tensor_data"),
         ("/v2/health/live", 200, "live"), ("/v2/health/ready", 200, "ready"), (f"/v2/models/{NAME}", 200, '"FP64"'),
         (f"/v2/models/{NAME}/versions/1", 200, "scikit-learn"), (f"/v2/models/{NAME}/ready", 200, "true"),
-        (f"/v2/models/{NAME}/versions/2", 404, "version 1 of"), ("/v2/models/other", 404, "is not served here"),
+        (f"/v2/models/{NAME}/versions/2", 404, "is version 1 of"), ("/v2/models/other", 404, "is not served here"),
         ("/predict", 405, "Method Not Allowed"), ("/nowhere", 404, "Not Found"),
     ],
 )  # fmt: skip
@@ -71,7 +71,11 @@ FORMS = {
     "dataframe_records": lambda r: {"dataframe_records": r},
     "dataframe_split": lambda r: {"dataframe_split": {"columns": list(r[0]), "data": [list(x.values()) for x in r]}},
     "reordered split": lambda r: {
-        "dataframe_split": {"columns": list(r[0])[::-1], "data": [list(x.values())[::-1] for x in r], "index": [7, 9, 8]}
+        "dataframe_split": {
+            "columns": list(r[0])[::-1],
+            "data": [list(x.values())[::-1] for x in r],
+            "index": [7, 9, 8],
+        }
     },
     "instances": lambda r: {"instances": r},
     "inputs by column": lambda r: {"inputs": {name: [x[name] for x in r] for name in r[0]}},
@@ -133,7 +137,7 @@ def test_bad_value_is_422_with_field_and_reason(served, change, field, reason):
 @pytest.mark.parametrize(
     ("path", "body", "status", "reason"),
     [
-        ("/predict", b"", 400, "no JSON"), ("/predict", b"{", 400, "no JSON"), ("/predict", b"\xff\xfe", 400, "no JSON"),
+        ("/predict", b"", 400, "no JSON"), ("/predict", b"{", 400, "no JSON"), ("/predict", b"\xff", 400, "no JSON"),
         ("/predict", b'{"rooms": NaN}', 400, "no JSON"), ("/predict", b"[" * 100_000, 400, "no JSON"),
         ("/predict", b"null", 422, "NoneType"), ("/predict", b"[]", 422, "list"), ("/predict", b"{}", 422, "missing"),
         ("/predict", b'{"rows": []}', 422, "no rows"), ("/predict", b'{"rows": {}}', 422, "no list"),
@@ -141,14 +145,16 @@ def test_bad_value_is_422_with_field_and_reason(served, change, field, reason):
         ("/predict", json.dumps({"rows": [1] * 2001}).encode(), 413, "2001 rows"),
         ("/invocations", b"[]", 422, "list"), ("/invocations", b"{}", 422, "nothing"),
         ("/invocations", b'{"instances": [], "inputs": []}', 422, "exactly one"),
-        ("/invocations", b'{"instances": [[1, 2]]}', 422, "without names"), ("/invocations", b'{"inputs": 3}', 422, "no list"),
+        ("/invocations", b'{"instances": [[1, 2]]}', 422, "without names"),
+        ("/invocations", b'{"inputs": 3}', 422, "no list"),
         ("/invocations", b'{"instances": [{}], "params": {"a": 1}}', 422, "params"),
         ("/invocations", b'{"dataframe_split": {"data": [[1]]}}', 422, "by name"),
-        ("/invocations", b'{"dataframe_split": {"columns": ["rooms", "rooms"], "data": [[1, 2]]}}', 422, "more than once"),
+        ("/invocations", b'{"dataframe_split": {"columns": ["a", "a"], "data": [[1, 2]]}}', 422, "more than once"),
         ("/invocations", b'{"dataframe_split": {"columns": ["rooms"], "data": [[1, 2]]}}', 422, "2 values for 1 names"),
         ("/invocations", b'{"dataframe_split": {"columns": [["rooms"]], "data": []}}', 422, "must be names"),
         ("/invocations", b'{"inputs": {"rooms": [1, 2], "area_m2": [1]}}', 422, "different lengths"),
-        (f"/v2/models/{NAME}/infer", b"{}", 422, "inputs"), (f"/v2/models/{NAME}/infer", b'{"inputs": [3]}', 422, "no name"),
+        (f"/v2/models/{NAME}/infer", b"{}", 422, "inputs"),
+        (f"/v2/models/{NAME}/infer", b'{"inputs": [3]}', 422, "no name"),
         (f"/v2/models/{NAME}/infer", b'{"inputs": []}', 422, "no rows"),
         (f"/v2/models/{NAME}/infer", b'{"inputs": [{"name": "pool"}]}', 422, "is no input"),
         (f"/v2/models/{NAME}/versions/7/infer", b"{}", 404, "not served here"),
@@ -183,7 +189,8 @@ def test_bad_tensor_is_refused(served, change, reason):
     ("header", "tail", "reason"),
     [
         ("9999999", b"", "the body has"), ("-1", b"", "the body has"), ("x", b"", "the body has"),
-        (None, b"\x00" * 7, "no INT64"), (None, b"\x00" * 4, "are left of the body"), (None, b"\x00" * 20, "after the last"),
+        (None, b"\x00" * 7, "no INT64"), (None, b"\x00" * 4, "are left of the body"),
+        (None, b"\x00" * 20, "after the last"),
     ],
 )  # fmt: skip
 def test_bad_binary_tensor_is_refused(served, header, tail, reason):
@@ -200,7 +207,8 @@ def test_bad_binary_tensor_is_refused(served, header, tail, reason):
 @pytest.mark.parametrize(
     ("text", "status", "reason"),
     [
-        (b"", 422, "no rows"), (b"rooms\n", 422, "no rows"), (b"rooms\n3\n", 422, "is missing"), (b"\xff", 400, "UTF-8"),
+        (b"", 422, "no rows"), (b"rooms\n", 422, "no rows"), (b"rooms\n3\n", 422, "is missing"),
+        (b"\xff", 400, "UTF-8"),
         (b'"a\n', 400, "no CSV"), (b"rooms,rooms\n1,2\n", 422, "more than once"), (b"rooms\n1,2\n", 422, "2 values"),
         (b"rooms\n3.0\n", 422, "'3.0' is not of type long"), (b"rooms\n1_0\n", 422, "'1_0' is not"),
         (b"rooms\n\xd9\xa3\n", 422, "is not of type long"), (b"area_m2\nnan\n", 422, "nan is not a finite"),

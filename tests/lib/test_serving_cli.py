@@ -12,8 +12,8 @@ import requests
 
 from lib.cli import main
 from lib.registry import history
-from lib.serving import read_predictions
 from lib.serving import first as module
+from lib.serving import read_predictions
 from lib.serving.first import ensure_champion
 from lib.settings import Settings
 from tests.lib.serving_tools import NAME, WAIT_S, answers, free_port, process, rows, wait
@@ -62,7 +62,9 @@ def test_workers_share_the_port_the_metrics_and_the_log(root, tmp_path):
             thread.start()
         for thread in threads:
             thread.join(WAIT_S)
-        counts = re.findall(r'serving_predictions_total\{model_version="1"\} (\d+)', requests.get(f"{url}/metrics").text)
+        counts = re.findall(
+            r'serving_predictions_total\{model_version="1"\} (\d+)', requests.get(f"{url}/metrics").text
+        )
         assert counts == ["80"]
         child.send_signal(signal.SIGTERM)
         assert child.wait(WAIT_S) in (0, -signal.SIGTERM)

@@ -22,7 +22,10 @@ from tests.lib.serving_tools import NUMBERS, TEXT, as_version, forest, houses, l
 
 def encoded(*steps):
     encode = ColumnTransformer(
-        [("text", OneHotEncoder(sparse_output=False), list(TEXT)), ("scale", StandardScaler(), ["area_m2", "age_years"])],
+        [
+            ("text", OneHotEncoder(sparse_output=False), list(TEXT)),
+            ("scale", StandardScaler(), ["area_m2", "age_years"]),
+        ],
         remainder="passthrough",
     )
     return make_pipeline(encode, *steps)

@@ -38,7 +38,10 @@ def test_swaps_under_load_fail_nothing_and_mix_nothing(tmp_path):
                 start %= len(houses()[0]) - 4  # noqa: PLW2901
                 answer = session.post(f"{served.url}/predict", json={"rows": rows(3, start)}, timeout=WAIT_S)
                 body = answer.json()
-                if answer.status_code != 200 or body["predictions"] != expected[body["model_version"]][start : start + 3]:
+                if (
+                    answer.status_code != 200
+                    or body["predictions"] != expected[body["model_version"]][start : start + 3]
+                ):
                     wrong.append(body)
                 seen.append(body["model_version"])
 
