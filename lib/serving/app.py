@@ -63,7 +63,7 @@ def create_app(
     direct = _add_predictions(app, service)
     app.add_middleware(Edge, service=service, access=access, direct=direct)
     app.add_exception_handler(ServingError, _refused)
-    app.add_exception_handler(HTTPException, _no_such_address)
+    app.add_exception_handler(HTTPException, _refused)
     _add_probes(app, service)
     _add_inference_v2(app, service)
     app.openapi = lambda: describe(app, service.current.bundle)  # type: ignore[method-assign]
@@ -72,14 +72,6 @@ def create_app(
 
 async def _refused(request: Request, error: Exception) -> Response:
     return refusal(error, request.state.request_id)
-
-
-async def _no_such_address(request: Request, error: Exception) -> Response:
-    if not isinstance(error, HTTPException):
-        raise error
-    response = refusal(Refused(error.status_code, str(error.detail)), request.state.request_id)
-    response.headers.update(error.headers or {})
-    return response
 
 
 def _add_probes(app: FastAPI, service: Service) -> None:

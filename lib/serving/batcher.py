@@ -142,17 +142,25 @@ def _predict(batch: Sequence[Job]) -> None:
     bundle = batch[0].bundle
     try:
         answers = bundle.answer([row for job in batch for row in job.rows])
-    except (ValueError, TypeError, KeyError, ArithmeticError, UnfitModel) as error:
-        if len(batch) == 1:
-            batch[0].found = BadRows([Fault(f"version {bundle.version} cannot take these rows: {error}")])
-            return
-        for job in batch:
-            _predict([job])
+    except Exception as error:  # noqa: BLE001  an estimator may raise anything
+        if len(batch) > 1:
+            for job in batch:
+                _predict([job])
+        else:
+            batch[0].found = _blamed(error, bundle)
         return
     start = 0
     for job in batch:
         job.found = answers[start : start + len(job.rows)]
         start += len(job.rows)
+
+
+def _blamed(error: Exception, bundle: Bundle) -> Exception:
+    """What estimators raise for values that they cannot take is the rows' fault; anything else is ours."""
+    if isinstance(error, (ValueError, TypeError, KeyError, ArithmeticError, UnfitModel)):
+        return BadRows([Fault(f"version {bundle.version} cannot take these rows: {error}")])
+    _log.error("version %d failed on checked rows", bundle.version, exc_info=error)
+    return error
 
 
 def _lines(batch: Sequence[Job], at: datetime) -> bytes:

@@ -56,8 +56,7 @@ class Edge:
             if self._access is not None:
                 self._access(request)
         except (Refused, HTTPException) as error:
-            known = error if isinstance(error, Refused) else Refused(error.status_code, error.detail)
-            await refusal(known, identity)(scope, receive, sending)
+            await refusal(error, identity)(scope, receive, sending)
         else:
             await self._pass(scope, receive, sending)
         finally:

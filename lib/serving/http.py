@@ -11,6 +11,7 @@ from uuid import uuid4
 
 import orjson
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from typing_extensions import TypedDict
@@ -78,15 +79,16 @@ def answer(content: Any, *, headers: Mapping[str, str] | None = None, status: in
 def refusal(error: Exception, request_id: str) -> Response:
     """The answer to a request that cannot be served, in words and field by field."""
     status, faults = _status(error)
-    headers = {"X-Request-ID": request_id}
+    headers = {"X-Request-ID": request_id, **(getattr(error, "headers", None) or {})}
     if status == 503:
         headers["Retry-After"] = str(RETRY_AFTER_S)
+    reason = str(error.detail) if isinstance(error, HTTPException) else str(error)
     problem: Problem = {
-        "error": str(error),
+        "error": reason,
         "details": [{"row": fault.row, "field": fault.field, "reason": fault.reason} for fault in faults],
         "request_id": request_id,
         "error_code": "BAD_REQUEST" if status < 500 else "TEMPORARILY_UNAVAILABLE",
-        "message": str(error),
+        "message": reason,
     }
     return answer(problem, headers=headers, status=status)
 
@@ -94,6 +96,8 @@ def refusal(error: Exception, request_id: str) -> Response:
 def _status(error: Exception) -> tuple[int, Sequence[Fault]]:
     if isinstance(error, Refused):
         return error.status, error.faults
+    if isinstance(error, HTTPException):
+        return error.status_code, ()
     if isinstance(error, BadRows):
         return 422, error.faults
     if isinstance(error, (NoModel, Overloaded, LogUnwritable)):
@@ -119,8 +123,7 @@ def traceparent(headers: Headers) -> str | None:
 
 async def read_body(request: Request, limit: int) -> bytes:
     """The body of at most `limit` bytes; raises Refused (413) as soon as there is more."""
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > limit:
+    if (whole_number(request.headers.get("content-length", "")) or 0) > limit:
         raise _too_long(limit)
     if "content-encoding" in request.headers:
         raise Refused(415, f"the body is encoded as {request.headers['content-encoding']!r}; send it as it is")
@@ -153,6 +156,11 @@ def parse_json(body: bytes) -> Any:
         return orjson.loads(body)
     except orjson.JSONDecodeError as error:
         raise Refused(400, f"the body is no JSON: {error}") from None
+
+
+def whole_number(text: str) -> int | None:
+    """A number in a header, None for anything else."""
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
 
 
 def _too_long(limit: int) -> Refused:

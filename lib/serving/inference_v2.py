@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from lib.errors import Fault
 from lib.serving.bundle import Answer, Bundle
-from lib.serving.http import Asked, Content, Refused, answer, by_name, media_type, parse_json
+from lib.serving.http import Asked, Content, Refused, answer, by_name, media_type, parse_json, whole_number
 
 HEADER_LENGTH = "Inference-Header-Content-Length"
 OUTPUT = "prediction"
@@ -58,9 +58,10 @@ def _parts(content: Content) -> tuple[bytes, bytes]:
     given = content.headers.get(HEADER_LENGTH)
     if given is None:
         return content.body, b""
-    if not (given.isascii() and given.isdecimal()) or int(given) > len(content.body):
+    length = whole_number(given)
+    if length is None or length > len(content.body):
         raise Refused(400, f"{HEADER_LENGTH} is {given!r:.40}, and the body has {len(content.body)} bytes")
-    return content.body[: int(given)], content.body[int(given) :]
+    return content.body[:length], content.body[length:]
 
 
 def _columns(tensors: Sequence[Any], tail: bytes, bundle: Bundle) -> dict[str, list[Any]]:

@@ -24,7 +24,8 @@ _SHOWN_CHARACTERS = 80
 _PYTHON: dict[str, type] = {
     "boolean": bool, "integer": int, "long": int, "float": float, "double": float, "string": str,
 }  # fmt: skip
-# What the type can hold, where no narrower range is declared; a forest reads its inputs as float32.
+# Where no narrower range is declared: what a type can hold, float64 holds as a whole number, and float32, as which
+# a forest reads its inputs, holds at all.
 _BOUNDS = {
     "integer": (-(2.0**31), 2.0**31 - 1),
     "long": (-(2.0**53), 2.0**53),

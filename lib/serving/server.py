@@ -7,6 +7,7 @@ import functools
 import os
 import signal
 import socket
+import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
@@ -17,14 +18,13 @@ from typing import TYPE_CHECKING, Any
 from lib.errors import ServingError
 from lib.serving.limits import Limits
 from lib.serving.log import Policy
+from lib.serving.metrics import MULTIPROCESS, forget_dead_workers
 from lib.settings import Settings
 
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
     from lib.serving.service import Service
-
-MULTIPROCESS = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def serve(
@@ -70,9 +70,9 @@ def serve(
 def worker_app(model: str, *, settings: Settings, policy: Policy, limits: Limits, drain_s: float) -> FastAPI:
     """The app of one worker process, which drains at SIGTERM."""
     from lib.serving.app import create_app
-    from lib.serving.metrics import forget_dead_workers
 
     forget_dead_workers()
+    take_turns()
     app = create_app(model, settings=settings, policy=policy, limits=limits)
     inner = app.router.lifespan_context
 
@@ -84,6 +84,15 @@ def worker_app(model: str, *, settings: Settings, policy: Policy, limits: Limits
 
     app.router.lifespan_context = lifespan
     return app
+
+
+def take_turns() -> None:
+    """Let the thread that predicts and the one that answers take turns often, for this whole process.
+
+    Python's own 5 ms, which each may keep the other waiting, are long beside a prediction of 0.05 ms: with 0.5 ms the
+    slowest answers under load came in about half the time.
+    """
+    sys.setswitchinterval(0.0005)
 
 
 def _drain_at_sigterm(service: Service, drain_s: float) -> None:

@@ -189,6 +189,7 @@ def test_bad_tensor_is_refused(served, change, reason):
     ("header", "tail", "reason"),
     [
         ("9999999", b"", "the body has"), ("-1", b"", "the body has"), ("x", b"", "the body has"),
+        ("9" * 5000, b"", "the body has"),
         (None, b"\x00" * 7, "no INT64"), (None, b"\x00" * 4, "are left of the body"),
         (None, b"\x00" * 20, "after the last"),
     ],
@@ -329,12 +330,13 @@ def test_access_is_asked_first(tmp_path):
 
     def access(request):
         if request.url.path != "/ready" and request.headers.get("authorization") != "Bearer good":
-            raise HTTPException(401, "bring a key")
+            raise HTTPException(401, "bring a key", {"WWW-Authenticate": "Bearer"})
 
     with serving(create_app(forest(), settings=Settings(root=tmp_path), access=access)) as served:
         refused = served.post("/predict", HOUSE)
         assert refused.status_code == 401
         assert refused.json()["error"] == "bring a key"
+        assert refused.headers["WWW-Authenticate"] == "Bearer"
         assert served.post("/predict", HOUSE, headers={"Authorization": "Bearer good"}).status_code == 200
 
 
