@@ -39,7 +39,8 @@ def create_app(
 ) -> FastAPI:
     """A server of the version that `source` names: a registered model's champion, one loaded version, or any callable.
 
-    A callable is asked every `limits.poll_s` seconds, in a thread; `app.state.service.current.refresh()` asks now.
+    A callable is asked every `limits.poll_s` seconds, in a thread; `app.state.service.current.refresh()` asks now. When
+    it raises NoModel, nothing answers any more; after any other error the old version serves on.
     Answers are recorded in `settings.prediction_folder` before they leave; where that fails, `policy` says whether the
     request is refused (`durable`) or answered and counted (`drop`). `access(request)` is called first and raises
     starlette's HTTPException for a request that may not pass; without it everybody may. `clock` gives the log's time.

@@ -14,7 +14,7 @@ from threadpoolctl import threadpool_limits
 
 from lib.errors import UnfitModel
 from lib.registry import LoadedVersion
-from lib.serving.predict import Predict, array_path, frame_path
+from lib.serving.predict import Predict, array_path, frame_path, strict_categories
 from lib.serving.schema import InputSchema, Row, input_schema
 
 SELF_TEST_ROWS = 32
@@ -51,7 +51,7 @@ def make_bundle(loaded: LoadedVersion) -> Bundle:
     Raises UnfitModel when it has no signature, cannot answer these rows, or answers with other than finite values, one
     a row.
     """
-    schema = input_schema(loaded.signature)
+    schema = input_schema(loaded.signature, only=strict_categories(loaded.model))
     rows = schema.examples(SELF_TEST_ROWS)
     with threadpool_limits(1):
         try:

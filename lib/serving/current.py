@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from lib.errors import LibError, UnknownVersion
-from lib.registry import LoadedVersion, load
+from lib.errors import LibError, NoModel
+from lib.registry import LoadedVersion, load, served_at
 from lib.serving.bundle import Bundle, make_bundle
 from lib.serving.metrics import Metrics
 from lib.settings import Settings
@@ -22,8 +24,15 @@ def wanted_version(source: str | LoadedVersion | Source, settings: Settings) -> 
     if isinstance(source, LoadedVersion):
         return lambda: source
     if isinstance(source, str):
-        return lambda: load(source, settings=settings)
+        return functools.partial(_champion, source, settings)
     return source
+
+
+def _champion(name: str, settings: Settings) -> LoadedVersion:
+    """Raises NoModel when the champion was withdrawn, and what `load` raises when it cannot be read."""
+    if served_at(name, datetime.now(UTC), settings=settings) is None:
+        raise NoModel(f"no version of {name} is in Production. Promote one.")
+    return load(name, settings=settings)
 
 
 @dataclass(frozen=True)
@@ -48,7 +57,7 @@ class Current:
         async with self._turn:
             try:
                 found = await asyncio.to_thread(self._look)
-            except UnknownVersion as error:
+            except NoModel as error:
                 # Withdrawn on purpose: nothing answers until the next promotion.
                 self._put(None)
                 self._refuse(Refusal(None, str(error)))

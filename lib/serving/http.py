@@ -18,7 +18,6 @@ from typing_extensions import TypedDict
 
 from lib.errors import BadRows, Fault, LogUnwritable, NoModel, Overloaded, ServingError
 from lib.serving.bundle import Answer, Bundle
-from lib.serving.limits import Limits
 
 RETRY_AFTER_S = 1
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
@@ -30,11 +29,10 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}", 
 
 @dataclass(frozen=True)
 class Content:
-    """The body of a request with its headers; the limits say how much of it is taken."""
+    """The body of a request with its headers."""
 
     body: bytes
     headers: Headers
-    limits: Limits
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,21 @@ def array_path(model: Any, schema: InputSchema) -> Predict | None:
     return predict
 
 
+def strict_categories(model: Any) -> dict[str, tuple[str, ...]]:
+    """By column, the only words that an encoder of the pipeline takes: those that it was trained on."""
+    from sklearn.compose import ColumnTransformer
+
+    found = {}
+    for step in _steps(model):
+        for _, inner, columns in step.transformers_ if isinstance(step, ColumnTransformer) else ():
+            encoder = _steps(inner)[0]
+            if getattr(encoder, "handle_unknown", None) == "error":
+                for column, seen in zip(columns, encoder.categories_, strict=True):
+                    if isinstance(column, str) and all(isinstance(word, str) for word in seen.tolist()):
+                        found[column] = tuple(seen.tolist())
+    return found
+
+
 def _in_order(model: Any) -> Any:
     """`model` with a last step that adds up its trees in order in one thread; the fitted parts are shared."""
     final = _steps(model)[-1]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -135,9 +135,15 @@ class InputSchema:
         return f"{given} is not of type {column.type}"
 
 
-def input_schema(signature: ModelSignature | None, declared: Iterable[Column] = PERSONAL.columns) -> InputSchema:
+def input_schema(
+    signature: ModelSignature | None,
+    *,
+    only: Mapping[str, tuple[str, ...]] | None = None,
+    declared: Iterable[Column] = PERSONAL.columns,
+) -> InputSchema:
     """The inputs that `signature` names, with unit, range and categories of the columns `declared` under these names.
 
+    `only` gives the words that the model itself takes, where it takes no others.
     Raises UnfitModel for a model without a signature, and for inputs that are no named columns of plain values.
     """
     if signature is None or signature.inputs is None:
@@ -154,7 +160,8 @@ def input_schema(signature: ModelSignature | None, declared: Iterable[Column] = 
                 f"{', '.join(_PYTHON)}: log the model with a table as its input example."
             )
         inputs.append(_described(str(spec.name), kind, required=bool(spec.required), column=known.get(spec.name)))
-    return InputSchema(tuple(inputs))
+    words = only or {}
+    return InputSchema(tuple(replace(each, categories=words.get(each.name, each.categories)) for each in inputs))
 
 
 def _described(name: str, kind: str, *, required: bool, column: Column | None) -> Input:

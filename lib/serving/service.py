@@ -69,7 +69,7 @@ class Service:
         if batcher is None:
             raise NoModel("the server has not started")
         body = await read_body(request, self._limits.body_bytes)
-        asked = read(Content(body, request.headers, self._limits), bundle)
+        asked = read(Content(body, request.headers), bundle)
         if len(asked.rows) > self._limits.rows:
             raise Refused(413, f"{len(asked.rows)} rows were sent, and one request may hold {self._limits.rows}")
         rows = bundle.schema.check(asked.rows)

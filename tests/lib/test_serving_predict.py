@@ -14,8 +14,9 @@ from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from lib.errors import UnfitModel
+from lib.errors import BadRows, UnfitModel
 from lib.serving import make_bundle
+from lib.serving.batcher import Job, _predict
 from lib.tracking import default_pipeline
 from tests.lib.serving_tools import NUMBERS, TEXT, as_version, forest, houses, loaded, rows
 
@@ -92,6 +93,36 @@ class Broken(DummyRegressor):
         return {
             "nan": np.full(len(X), np.nan), "short": np.zeros(max(len(X) - 1, 0)), "wide": np.zeros((len(X), 2)),
         }[self.kind]  # fmt: skip
+
+
+def test_words_that_the_model_was_not_trained_on_are_refused():
+    """Where an encoder takes only what it has seen, the schema says so, and the model is tested with those words."""
+    inputs, prices = houses()
+    known = inputs["district"] != "country"
+    model = encoded(RandomForestRegressor(3, random_state=0)).fit(inputs[known], prices[known])
+    bundle = make_bundle(as_version(model, inputs[known], version=1))
+    with pytest.raises(BadRows, match="'country' is not one of centre, suburb"):
+        bundle.schema.check([{**rows(1)[0], "district": "country"}])
+
+
+def test_rows_that_the_model_refuses_harm_no_others():
+    """When a model raises for one request of a batch, that one is refused with the reason and the others answered."""
+    bundle = make_bundle(forest())
+
+    def picky(asked):
+        if any(row["rooms"] == 5 for row in asked):
+            raise ValueError("no five rooms, please")
+        return bundle.predict(asked)
+
+    batch = [Job(dataclasses.replace(bundle, predict=picky), [row], "id", None, 0.0, None) for row in rows(30)]
+    _predict(batch)
+    for job in batch:
+        if job.rows[0]["rooms"] == 5:
+            assert isinstance(job.found, BadRows)
+            assert "version 1 cannot take these rows: no five rooms" in str(job.found)
+        else:
+            assert job.found == bundle.answer(job.rows)
+    assert {type(job.found) for job in batch} == {list, BadRows}
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 import requests
 from sklearn.ensemble import RandomForestRegressor
 
-from lib.errors import RegistryError
+from lib.errors import RegistryError, UnknownVersion
 from lib.market import simulate
 from lib.registry import Approval, promote, register, rollback
 from lib.serving import Limits, create_app
@@ -109,7 +109,7 @@ def test_registry_out_of_reach_leaves_the_old_version(tmp_path):
 
     app = create_app(source, settings=Settings(root=tmp_path), limits=Limits(poll_s=0.01))
     with serving(app) as served:
-        for error in (RegistryError("out of reach"), OSError("gone")):
+        for error in (RegistryError("out of reach"), UnknownVersion("its files were deleted"), OSError("gone")):
             fails[:] = [error]
             wait(lambda: str(error) in (served.get("/ready").json()["refused"] or {}).get("reason", ""))  # noqa: B023
             assert served.post("/predict", rows(1)[0]).status_code == 200
