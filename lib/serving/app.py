@@ -16,6 +16,7 @@ from starlette.responses import Response
 from lib.errors import ServingError
 from lib.registry import LoadedVersion
 from lib.serving import inference_v2, mlflow_protocol, plain_protocol
+from lib.serving.bundle import Bundle
 from lib.serving.current import Source, wanted_version
 from lib.serving.edge import Access, Edge, Endpoint
 from lib.serving.http import Refused, answer, refusal
@@ -126,14 +127,14 @@ def _add_predictions(app: FastAPI, service: Service) -> dict[str, Endpoint]:
 
 
 def _add_inference_v2(app: FastAPI, service: Service) -> None:
-    def require(name: str, number: str | None) -> None:
-        bundle = service.bundle
+    def require(bundle: Bundle, name: str, number: str | None) -> Bundle:
         if name != bundle.name or number not in (None, str(bundle.version)):
             raise Refused(
                 404,
                 f"version {number or '(any)'} of {name!r:.80} is not served here; what is served is version "
                 f"{bundle.version} of {bundle.name!r}",
             )
+        return bundle
 
     async def server() -> Response:
         """The server and what it speaks."""
@@ -141,18 +142,19 @@ def _add_inference_v2(app: FastAPI, service: Service) -> None:
 
     async def model(name: str, number: str | None = None) -> Response:
         """The tensors of the model."""
-        require(name, number)
-        return answer(inference_v2.metadata(service.bundle))
+        return answer(inference_v2.metadata(require(service.bundle, name, number)))
 
     async def model_ready(name: str, number: str | None = None) -> Response:
         """Whether this very version answers."""
-        require(name, number)
+        require(service.bundle, name, number)
         return answer({"name": name, "ready": True})
 
     async def infer(request: Request, name: str, number: str | None = None) -> Response:
         """Predict from one tensor an input, in JSON or binary."""
-        require(name, number)
-        return await service.predict(request, inference_v2.read)
+        # Asked of the bundle that will answer: it may be replaced while the body comes in.
+        return await service.predict(
+            request, lambda content, bundle: inference_v2.read(content, require(bundle, name, number))
+        )
 
     app.get("/v2", tags=["v2"], **documented("Server"))(server)
     for path in ("/v2/models/{name}", "/v2/models/{name}/versions/{number}"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,7 @@ from typing_extensions import TypedDict
 
 from lib.errors import BadRows, Fault, LogUnwritable, NoModel, Overloaded, ServingError
 from lib.serving.bundle import Answer, Bundle
+from lib.serving.schema import FAULTS_SHOWN
 
 RETRY_AFTER_S = 1
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}", re.ASCII)
@@ -169,10 +171,10 @@ def by_name(names: Sequence[Any], rows: Sequence[Any], *, what: str) -> list[dic
     """Positional rows as objects, matched by the names given with them; raises Refused naming the row at fault."""
     if not all(isinstance(name, str) for name in names):
         raise Refused(422, f"{what} must be names, not {names!r:.200}")
-    twice = sorted({name for name in names if names.count(name) > 1})
+    twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
-        faults = [Fault("is given more than once", field=name) for name in twice]
-        raise Refused(422, f"{what} has {', '.join(twice)} more than once", faults)
+        faults = [Fault("is given more than once", field=name) for name in twice[:FAULTS_SHOWN]]
+        raise Refused(422, f"{what} has {', '.join(twice[:FAULTS_SHOWN])} more than once", faults)
     for number, row in enumerate(rows):
         if not isinstance(row, (list, tuple)) or len(row) != len(names):
             held = f"{len(row)} values" if isinstance(row, (list, tuple)) else f"{row!r:.80}, which is no list"
