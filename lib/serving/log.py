@@ -82,6 +82,9 @@ class PredictionLog:
 
 _sync = getattr(os, "fdatasync", os.fsync)
 
+_DAMAGED = """
+SELECT count(*) FROM read_json_objects(?, format = 'newline_delimited', ignore_errors = true) WHERE json IS NULL
+"""
 _QUERY = """
 SELECT json->>'$.request_id' AS request_id, (json->>'$.row')::INTEGER AS row, (json->>'$.at')::TIMESTAMPTZ AS at,
     json->>'$.model' AS model, (json->>'$.version')::INTEGER AS version, json->>'$.run_id' AS run_id,
@@ -96,17 +99,22 @@ def read_predictions(folder: Path, *, connection: duckdb.DuckDBPyConnection | No
 
     Columns: request_id, row, at, model, version, run_id, features (JSON), prediction (the output as a number, empty for
     a label), output (as text), latency_ms, traceparent. The last line of a segment may be torn by a crash; it was never
-    acknowledged, is left out, and a warning names it. Raises ServingError when there is no segment.
+    acknowledged, is left out, and a warning names it; other damaged lines are counted in an error of the log.
+    Raises ServingError when there is no segment.
     """
     import duckdb
 
     segments = sorted(folder.glob("*.jsonl"))
     if not segments:
         raise ServingError(f"there are no predictions in {folder}. Serve some first, or name another folder.")
-    for segment, size in torn(segments).items():
+    cut = torn(segments)
+    for segment, size in cut.items():
         _log.warning("the last line of %s is torn (%d bytes), was never acknowledged, and is left out", segment, size)
-    connection = connection or duckdb.connect()
-    return connection.sql(_QUERY, params=[[str(segment) for segment in segments]])
+    connection, files = connection or duckdb.connect(), [str(segment) for segment in segments]
+    ((damaged,),) = connection.execute(_DAMAGED, [files]).fetchall()
+    if damaged > len(cut):
+        _log.error("%d whole lines in %s cannot be read: their predictions are lost", damaged - len(cut), folder)
+    return connection.sql(_QUERY, params=[files])
 
 
 def torn(segments: Iterable[Path]) -> dict[Path, int]:

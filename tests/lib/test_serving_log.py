@@ -96,6 +96,15 @@ def test_torn_last_line_is_left_out_and_reported(tmp_path, caplog):
     assert "b.jsonl is torn (25 bytes)" in record.message
 
 
+def test_damaged_line_is_counted(tmp_path, caplog):
+    """A whole line that cannot be read is a lost prediction, and the reader says so."""
+    (tmp_path / "a.jsonl").write_text(_line(1) + _line(2)[:25] + "\n" + _line(3))
+    assert sorted(read_predictions(tmp_path).df()["request_id"]) == ["r1", "r3"]
+    (record,) = caplog.records
+    assert "1 whole lines" in record.message
+    assert record.levelname == "ERROR"
+
+
 def test_segments_end_at_their_size(tmp_path):
     """A full segment is closed and another begun; each process has its own."""
     log = PredictionLog(tmp_path, segment_bytes=200)
