@@ -16,7 +16,7 @@ export DVC_NO_ANALYTICS := 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab mlflow clean
+.PHONY: help setup lab mlflow serve clean
 
 help:  ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,9 @@ mlflow: $(READY)  ## show a lab's runs in MLflow's own pages (MODULE=01_tracking
 	@[ -f out/labs/$(MODULE)/mlflow.db ] || { \
 		echo "out/labs/$(MODULE) has no runs yet: run the lab first (make lab), or name another with MODULE=."; exit 1; }
 	@cd out/labs/$(MODULE) && mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1
+
+serve: $(READY)  ## answer predictions with the registry's champion on this machine (PORT=8000 SERVE_OPTIONS="--workers 2")
+	@python -m lib serve --port $(or $(PORT),8000) $(SERVE_OPTIONS)
 
 clean:  ## remove what commands made: out/ and caches, but not the environment
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

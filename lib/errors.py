@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 
 class LibError(Exception):
     """Root of every error that `lib` raises on purpose."""
@@ -67,3 +70,45 @@ class FeatureError(LibError):
 
 class RedisServerError(LibError):
     """A Redis server cannot be found, started or reached."""
+
+
+class ServingError(LibError):
+    """The server cannot be started, or cannot answer."""
+
+
+class UnfitModel(ServingError):
+    """A model must not answer: no inputs are declared, or it failed its self-test."""
+
+
+class Overloaded(ServingError):
+    """The server cannot take this request now; the same request may succeed later."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with one value of a request; `row` counts from 0, None where it is not about one row or field."""
+
+    reason: str
+    row: int | None = None
+    field: str | None = None
+
+    def __str__(self) -> str:
+        where = "" if self.row is None else f"row {self.row}: "
+        return f"{where}{'' if self.field is None else f'{self.field}: '}{self.reason}"
+
+
+class BadRows(ServingError):
+    """Rows that the model must not score; `faults` says which values and why, `unshown` how many more there are."""
+
+    def __init__(self, faults: Sequence[Fault], *, unshown: int = 0) -> None:
+        self.faults = tuple(faults)
+        more = f" (and {unshown} more)" if unshown else ""
+        super().__init__("; ".join(map(str, self.faults)) + more)
+
+
+class LogUnwritable(ServingError):
+    """Predictions cannot be recorded, so they must not be answered."""
+
+
+class NoModel(ServingError):
+    """No version is in place that could answer."""

@@ -31,6 +31,8 @@ class Settings(BaseSettings):
     approvers: frozenset[str] = frozenset()
     data_remote: Path | None = None
     features: Path = Path("features")
+    served_model: str = Field(default="house-price-predictor", min_length=1)
+    predictions: Path = Path("predictions")
     redis_url: str | None = Field(default=None, validation_alias=AliasChoices("mlops_redis_url", "redis_url"))
     seed: int = Field(default=0, ge=0, lt=2**128)
 
@@ -52,6 +54,11 @@ class Settings(BaseSettings):
     def feature_folder(self) -> Path:
         """Where feature views and their events are kept; a relative `features` lies under `root`."""
         return (self.root / self.features).resolve()
+
+    @property
+    def prediction_folder(self) -> Path:
+        """Where answered predictions are kept; a relative `predictions` lies under `root`."""
+        return (self.root / self.predictions).resolve()
 
     @model_validator(mode="before")
     @classmethod

@@ -1,0 +1,115 @@
+"""`python -m lib serve`: a first champion, several workers, a busy port, and an end that answers what was taken."""
+
+from __future__ import annotations
+
+import re
+import signal
+import socket
+import threading
+
+import pytest
+import requests
+
+from lib.cli import main
+from lib.registry import history
+from lib.serving import first as module
+from lib.serving import read_predictions
+from lib.serving.first import ensure_champion
+from lib.settings import Settings
+from tests.lib.serving_tools import NAME, WAIT_S, answers, free_port, process, rows, wait
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """Where a first champion was made, and what was said of it."""
+    folder = tmp_path_factory.mktemp("served")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "ROWS", 300)
+        patch.setattr(module, "TREES", 3)
+        said: list[str] = []
+        ensure_champion(NAME, settings=Settings(root=folder), say=said.append)
+    (folder / "words").write_text("\n".join(said))
+    return folder
+
+
+def test_first_champion_goes_the_usual_road_and_says_so(root):
+    """Trained, registered, staged and promoted in the ledger; the words and the ledger say that no person approved."""
+    settings = Settings(root=root)
+    lines = history(NAME, settings=settings)
+    assert [line.to_stage for line in lines] == ["None", "Staging", "Production"]
+    assert lines[-1].approver == "first-champion rule"
+    assert "approved by no person" in (root / "words").read_text()
+    said: list[str] = []
+    assert ensure_champion(NAME, settings=settings, say=said.append) == lines[-1]
+    assert said == [f"{NAME}: version 1 is the champion."]
+
+
+def test_workers_share_the_port_the_metrics_and_the_log(root, tmp_path):
+    """Two processes answer; their metrics are added up; at SIGTERM both end, and every answer is in the log."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with process(["-m", "lib", "serve", "--root", str(root), "--port", str(port), "--workers", "2"], tmp_path) as child:
+        wait(lambda: answers(f"{url}/ready"), 60)
+        given = []
+
+        def client():
+            for row in rows(20):
+                answer = requests.post(f"{url}/predict", json=row, timeout=WAIT_S)
+                given.append(answer.json()["request_id"] if answer.ok else answer.text)
+
+        threads = [threading.Thread(target=client) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(WAIT_S)
+        counts = re.findall(
+            r'serving_predictions_total\{model_version="1"\} (\d+)', requests.get(f"{url}/metrics").text
+        )
+        assert counts == ["80"]
+        child.send_signal(signal.SIGTERM)
+        assert child.wait(WAIT_S) in (0, -signal.SIGTERM)
+    assert set(given) <= set(read_predictions(root / "predictions").df()["request_id"])
+    said = (tmp_path / "said").read_text()
+    assert f"{url}/docs" in said
+    assert "Traceback" not in said
+
+
+def test_drain_says_not_ready_first_and_answers_what_comes(root, tmp_path):
+    """After SIGTERM /ready is 503 while predictions are still answered; then the process ends by itself."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    arguments = ["-m", "lib", "serve", "--root", str(root), "--port", str(port), "--drain", "1"]
+    with process(arguments, tmp_path) as child:
+        wait(lambda: answers(f"{url}/ready"), 60)
+        failed, draining, done = [], [], threading.Event()
+
+        def client():
+            while not done.is_set():
+                answer = requests.post(f"{url}/predict", json=rows(1)[0], timeout=WAIT_S)
+                if answer.status_code != 200:
+                    failed.append(answer.text)
+                if draining and answer.headers.get("connection") != "close":
+                    failed.append("the connection was kept")
+
+        thread = threading.Thread(target=client)
+        thread.start()
+        child.send_signal(signal.SIGTERM)
+        wait(lambda: answers(f"{url}/ready", 503))
+        assert requests.get(f"{url}/ready", timeout=WAIT_S).json()["status"] == "draining"
+        assert requests.post(f"{url}/predict", json=rows(1)[0], timeout=WAIT_S).status_code == 200
+        done.set()
+        thread.join(WAIT_S)
+        assert not failed
+        assert child.wait(WAIT_S) in (0, -signal.SIGTERM)
+
+
+def test_busy_port_is_a_clear_error(root, capsys):
+    """A port that is taken is named with a way out; nothing is started."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert main(["serve", "--root", str(root), "--port", str(port)]) == 1
+    said = capsys.readouterr().err
+    assert f"127.0.0.1:{port} cannot be served on" in said
+    assert "PORT=" in said
