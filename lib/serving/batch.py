@@ -210,8 +210,13 @@ def _serve_parent() -> None:
 
     threadpool_limits(1)
     parent = multiprocessing.parent_process()
-    if parent is not None:
-        threading.Thread(target=lambda: (parent.join(), os._exit(1)), daemon=True).start()
+
+    def follow() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=follow, daemon=True).start()
 
 
 @contextmanager
@@ -240,14 +245,14 @@ def _digest_of(partitions: Iterable[Partition]) -> str:
 def _check_counts(manifest: Manifest) -> None:
     if manifest.rows != manifest.scored + manifest.rejected:
         raise BatchError(
-            f"{manifest.rows} rows went in, {manifest.scored} were scored and {manifest.rejected} rejected, which is not "
-            "the same number; nothing was published. Give the query an ORDER BY, and no random part."
+            f"{manifest.rows} rows went in, {manifest.scored} were scored and {manifest.rejected} rejected: "
+            "not the same number, so nothing was published. Give the query an ORDER BY, and no random part."
         )
     if not manifest.scored:
         first = next(_reasons(manifest), "no reason")
         raise BatchError(
-            f"all {manifest.rows} rows were rejected ({first}, …), and no answers would replace those that are published. "
-            "Correct the table."
+            f"all {manifest.rows} rows were rejected ({first}, …); nothing was published, as no answers would replace "
+            "those that are there. Correct the table."
         )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from lib.errors import BatchError
 from lib.registry.artifact import load_verified
 from lib.serving.batch_manifest import PARTITIONS, DataFile, Partition, file_digest, finish, written
-from lib.serving.batch_predict import Input, predict_rows
+from lib.serving.batch_predict import REFUSALS, Input, predict_rows
 from lib.serving.batch_source import Staged
 
 if TYPE_CHECKING:
@@ -65,12 +65,15 @@ def score_partition(part: Staged, model: Model, *, key: str, folder: Path) -> Pa
     estimator = load_verified(model.location, model.digest, what=model.what, trusted=model.trusted).model
     mark = fingerprint(part, model, key)
     stem = f"{re.sub(r'[^A-Za-z0-9=_-]', '_', part.name)[:60]}-{mark}"
-    with _table(folder, f"{stem}.parquet") as scores, _table(folder, f"{stem}-rejects.parquet") as rejects:
-        with pa.memory_map(str(part.path)) as source:
-            for batch in pa.ipc.open_stream(source):
-                good, bad = _scored(batch, estimator, model.inputs, key)
-                scores.add(good)
-                rejects.add(bad)
+    with (
+        pa.memory_map(str(part.path)) as source,
+        _table(folder, f"{stem}.parquet") as scores,
+        _table(folder, f"{stem}-rejects.parquet") as rejects,
+    ):
+        for batch in pa.ipc.open_stream(source):
+            good, bad = _scored(batch, estimator, model.inputs, key)
+            scores.add(good)
+            rejects.add(bad)
     done = Partition(
         name=part.name, fingerprint=mark, input_digest=part.digest, rows=part.rows,
         scores=scores.file, rejects=rejects.file,
@@ -92,7 +95,7 @@ def _scored(batch: pa.RecordBatch, estimator: Any, inputs: tuple[Input, ...], ke
     frame.columns = [each.name for each in inputs]
     try:
         answers, failed = predict_rows(estimator, frame)
-    except (ValueError, TypeError, KeyError, IndexError, ArithmeticError) as error:
+    except REFUSALS as error:
         raise BatchError(f"the model fails on these rows: {error}. Compare them with its signature.") from error
     keys = rows["key"]
     if failed:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 KINDS = frozenset({"boolean", "integer", "long", "float", "double", "string"})
 MOST_FAILURES = 100
 # What estimators raise for rows that they cannot take; anything else is a fault of the machine or of the code.
-_REFUSALS = (ValueError, TypeError, KeyError, IndexError, ArithmeticError)
+REFUSALS = (ValueError, TypeError, KeyError, IndexError, ArithmeticError)
 
 
 @dataclass(frozen=True)
@@ -74,7 +74,7 @@ def predict_rows(model: Any, frame: pd.DataFrame) -> tuple[NDArray[Any], dict[in
 def _predict(model: Any, frame: pd.DataFrame, first: int, parts: list[NDArray[Any]], failed: dict[int, str]) -> None:
     try:
         answers = np.asarray(model.predict(frame))
-    except _REFUSALS as error:
+    except REFUSALS as error:
         if len(failed) >= MOST_FAILURES:
             raise
         if len(frame) == 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,14 +76,15 @@ def staged(
     folder: Path,
 ) -> Iterator[Staged]:
     """The partitions one after another: of `cut` rows each, or one for each value of the column `cut` (then sorted)."""
-    by_value = isinstance(cut, str)
     part = f"coalesce(CAST(t.{quoted(cut)} AS VARCHAR), 'missing')" if isinstance(cut, str) else "''"
     columns = ", ".join(f"{_typed(each)} AS in_{number}" for number, each in enumerate(inputs))
+    faults = _reason(_types(connection, sql), key, inputs)
+    # The whole row is written out only where it is rejected, and before the rows are sorted.
     selected = f"""
-        SELECT * REPLACE (CASE WHEN reason <> '' THEN row END AS row)
-        FROM (SELECT {part} AS part, t.{quoted(key)} AS key, {columns}, {_reason(connection, sql, key, inputs)} AS reason,
-            to_json(t) AS row FROM ({sql}) AS t)
-        {"ORDER BY part, key" if by_value else ""}"""
+        SELECT * EXCLUDE (whole), CASE WHEN reason <> '' THEN to_json(whole) END AS row
+        FROM (SELECT {part} AS part, t.{quoted(key)} AS key, {columns}, {faults} AS reason, t AS whole
+            FROM ({sql}) AS t)
+        {"ORDER BY part, key" if isinstance(cut, str) else ""}"""
     reader = connection.sql(selected).to_arrow_reader(BATCH_ROWS)
     pieces = _by_value(reader) if isinstance(cut, str) else _by_rows(reader, cut)
     for number, (name, group) in enumerate(itertools.groupby(pieces, key=lambda piece: piece[0])):
@@ -146,9 +147,8 @@ def _typed(each: Input) -> str:
     return f"TRY_CAST(t.{quoted(each.name)} AS {_SQL_TYPES[each.kind]})"
 
 
-def _reason(connection: DuckDBPyConnection, sql: str, key: str, inputs: Sequence[Input]) -> str:
+def _reason(types: Mapping[str, str], key: str, inputs: Sequence[Input]) -> str:
     """SQL for what is wrong with a row; the empty text where nothing is."""
-    types = _types(connection, sql)
     faults = [f"CASE WHEN t.{quoted(key)} IS NULL THEN {literal(f'{key} is missing')} END"]
     for each in inputs:
         column, typed = f"t.{quoted(each.name)}", _typed(each)
