@@ -29,7 +29,7 @@ from lib.errors import BatchError, LibError
 from lib.registry.serving import LoadedVersion, load
 from lib.registry.stores import open_stores
 from lib.serving.batch_manifest import PARTITIONS, Manifest, Partition, finished, publish, published, written
-from lib.serving.batch_partition import Model, code_digest, fingerprint, score_partition
+from lib.serving.batch_partition import Scoring, code_digest, fingerprint, score_partition
 from lib.serving.batch_predict import inputs_of
 from lib.serving.batch_source import Query, Staged, check_source, literal, open_source, staged
 from lib.settings import Settings
@@ -74,14 +74,14 @@ def score_table(
         raise BatchError("the key is called 'prediction', as the answers are. Rename it in the query.")
     settings = settings or Settings()
     version = load(model, trusted=tuple(trusted), settings=settings) if isinstance(model, str) else model
-    scorer = _model(version, tuple(trusted), settings)
     folder = Path(destination).resolve()
+    scoring = _scoring(version, tuple(trusted), settings, key=key, folder=folder)
     with _explained(), _alone(folder, wait_s) as staging:
         with open_source(source, staging, memory_mb=memory_mb) as (connection, sql):
             cut = partition_by or partition_rows
-            rows = check_source(connection, sql, key=key, inputs=scorer.inputs, cut=cut)
-            parts = staged(connection, sql, key=key, inputs=scorer.inputs, cut=cut, folder=staging)
-            partitions = _score_all(parts, scorer, key=key, folder=folder, executor=executor)
+            rows = check_source(connection, sql, key=key, inputs=scoring.inputs, cut=cut)
+            parts = staged(connection, sql, key=key, inputs=scoring.inputs, cut=cut, folder=staging)
+            partitions = _score_all(parts, scoring, executor)
         manifest = Manifest(
             folder=folder, source=_shown(source), key=key,
             model=version.name, model_version=version.version, model_digest=version.digest, code=code_digest(),
@@ -109,11 +109,15 @@ def export(manifest: Manifest, to: str | Path) -> Path:
     return to
 
 
-def _model(version: LoadedVersion, trusted: tuple[str, ...], settings: Settings) -> Model:
+def _scoring(
+    version: LoadedVersion, trusted: tuple[str, ...], settings: Settings, *, key: str, folder: Path
+) -> Scoring:
     with open_stores(settings) as stores:
         location = stores.location(version.name, version.version)
-    what = f"version {version.version} of {version.name}"
-    return Model(what=what, location=location, digest=version.digest, inputs=inputs_of(version), trusted=trusted)
+    return Scoring(
+        what=f"version {version.version} of {version.name}", location=location, digest=version.digest,
+        inputs=inputs_of(version), key=key, folder=folder, trusted=trusted,
+    )  # fmt: skip
 
 
 @contextmanager
@@ -149,14 +153,12 @@ def _explained() -> Iterator[None]:
         raise BatchError(f"a worker process ended ({error}); perhaps memory ran out. {way_out}") from error
 
 
-def _score_all(
-    parts: Iterator[Staged], model: Model, *, key: str, folder: Path, executor: Executor | str | None
-) -> list[Partition]:
+def _score_all(parts: Iterator[Staged], scoring: Scoring, executor: Executor | str | None) -> list[Partition]:
     """The partitions in their order; those that were finished before are not scored again."""
     first, *more = itertools.islice(parts, 2)
     if not more and executor is None:
         # A process of its own would take longer to start than most single partitions need.
-        return [_known(first, model, key, folder) or score_partition(first, model, key=key, folder=folder)]
+        return [_known(first, scoring) or score_partition(first, scoring)]
     order: list[str] = []
     done: dict[str, Partition] = {}
     running: set[Future[Partition]] = set()
@@ -164,12 +166,12 @@ def _score_all(
         try:
             for part in itertools.chain([first, *more], parts):
                 order.append(part.name)
-                known = _known(part, model, key, folder)
+                known = _known(part, scoring)
                 if known is not None:
                     done[part.name] = known
                     part.path.unlink()
                     continue
-                running.add(workers.submit(score_partition, part, model, key=key, folder=folder))
+                running.add(workers.submit(score_partition, part, scoring))
                 if len(running) >= _AHEAD:
                     running = _collect(running, done)
             while running:
@@ -180,8 +182,8 @@ def _score_all(
     return [done[name] for name in order]
 
 
-def _known(part: Staged, model: Model, key: str, folder: Path) -> Partition | None:
-    return finished(folder, fingerprint(part, model, key))
+def _known(part: Staged, scoring: Scoring) -> Partition | None:
+    return finished(scoring.folder, fingerprint(part, scoring))
 
 
 def _collect(running: set[Future[Partition]], done: dict[str, Partition]) -> set[Future[Partition]]:

@@ -27,19 +27,21 @@ _LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Model:
-    """A registered version as a worker finds it: its files, the digest they must have, its inputs."""
+class Scoring:
+    """What every partition of a run needs: a version's files, the digest they must have, its inputs; key; destination."""
 
     what: str
     location: str
     digest: str
     inputs: tuple[Input, ...]
+    key: str
+    folder: Path
     trusted: tuple[str, ...] = ()
 
 
-def fingerprint(part: Staged, model: Model, key: str) -> str:
+def fingerprint(part: Staged, scoring: Scoring) -> str:
     """What decides a partition's answers, in 32 hexadecimal digits: its rows, the model, and the code that scores."""
-    inputs = [part.name, part.digest, model.digest, repr(model.inputs), key, code_digest()]
+    inputs = [part.name, part.digest, scoring.digest, repr(scoring.inputs), scoring.key, code_digest()]
     return hashlib.sha256(json.dumps(inputs).encode()).hexdigest()[:32]
 
 
@@ -53,8 +55,8 @@ def code_digest() -> str:
     return f"sha256:{total.hexdigest()}"
 
 
-def score_partition(part: Staged, model: Model, *, key: str, folder: Path) -> Partition:
-    """Score a staged partition into `folder` and record it as done; an interrupted one leaves nothing that counts.
+def score_partition(part: Staged, scoring: Scoring) -> Partition:
+    """Score a staged partition into the destination and record it as done; an interrupted one leaves nothing that counts.
 
     Raises BatchError when the model fails on row after row, or the staged file cannot be seen from here.
     """
@@ -62,23 +64,23 @@ def score_partition(part: Staged, model: Model, *, key: str, folder: Path) -> Pa
 
     if not part.path.is_file():
         raise BatchError(f"{part.path} is not here. Workers on other machines need the destination on a shared folder.")
-    estimator = load_verified(model.location, model.digest, what=model.what, trusted=model.trusted).model
-    mark = fingerprint(part, model, key)
+    estimator = load_verified(scoring.location, scoring.digest, what=scoring.what, trusted=scoring.trusted).model
+    mark = fingerprint(part, scoring)
     stem = f"{re.sub(r'[^A-Za-z0-9=_-]', '_', part.name)[:60]}-{mark}"
     with (
         pa.memory_map(str(part.path)) as source,
-        _table(folder, f"{stem}.parquet") as scores,
-        _table(folder, f"{stem}-rejects.parquet") as rejects,
+        _table(scoring.folder, f"{stem}.parquet") as scores,
+        _table(scoring.folder, f"{stem}-rejects.parquet") as rejects,
     ):
         for batch in pa.ipc.open_stream(source):
-            good, bad = _scored(batch, estimator, model.inputs, key)
+            good, bad = _scored(batch, estimator, scoring.inputs, scoring.key)
             scores.add(good)
             rejects.add(bad)
     done = Partition(
         name=part.name, fingerprint=mark, input_digest=part.digest, rows=part.rows,
         scores=scores.file, rejects=rejects.file,
     )  # fmt: skip
-    finish(folder, done)
+    finish(scoring.folder, done)
     return done
 
 

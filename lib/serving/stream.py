@@ -20,9 +20,9 @@ import threading
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from lib.errors import StreamError
 from lib.registry.serving import LoadedVersion
@@ -66,8 +66,7 @@ class Consumed:
     failed: int = 0
 
 
-@dataclass(frozen=True)
-class _Entry:
+class _Entry(NamedTuple):
     entry: str
     id: str
     raw: str
@@ -277,16 +276,21 @@ class _Consumer:
 def _event(entry: Any, fields: Mapping[Any, Any], inputs: Sequence[Input]) -> _Entry:
     given = {text(name): _printable(value) for name, value in fields.items()}
     raw = given.get("row", "")
-    made = _Entry(entry=text(entry), id=given.get("id", ""), raw=raw, row={}, fault=None)
-    if not made.id:
-        return replace(made, fault="has no id, so that its result could not be told from another's")
+    row, fault = _read(raw, inputs)
+    if not given.get("id"):
+        fault = "has no id, so that its result could not be told from another's"
+    return _Entry(text(entry), given.get("id", ""), raw, row, fault)
+
+
+def _read(raw: str, inputs: Sequence[Input]) -> tuple[dict[str, Any], str | None]:
+    """The row, and what is wrong with it."""
     try:
         row = json.loads(raw)
-    except ValueError as error:
-        return replace(made, fault=f"its row is no JSON: {error}")
+    except (ValueError, RecursionError) as error:
+        return {}, f"its row is no JSON: {error}"
     if not isinstance(row, dict):
-        return replace(made, fault=f"its row is {raw[:80]}, no object of inputs by name")
-    return replace(made, row=row, fault="; ".join(filter(None, (_fault(row, each) for each in inputs))) or None)
+        return {}, f"its row is {raw[:80]}, no object of inputs by name"
+    return row, "; ".join(filter(None, [_fault(row, each) for each in inputs])) or None
 
 
 def _fault(row: Mapping[str, Any], each: Input) -> str | None:

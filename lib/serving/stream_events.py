@@ -88,7 +88,7 @@ def publish(
                 if time.monotonic() >= deadline:
                     raise StreamFull(
                         f"{stream} holds {redis.xlen(stream)} unfinished events of at most {max_length}, and had no "
-                        f"room for {wait_s:g} s; {taken} events were taken. Start a consumer, or publish the rest later.",
+                        f"room for {wait_s:g} s; {taken} events were taken. Start a consumer, or publish the rest.",
                         published=taken,
                     )
                 time.sleep(_POLL_S)

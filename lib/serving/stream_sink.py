@@ -9,8 +9,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from lib.errors import StreamError
 
@@ -22,8 +22,7 @@ CREATE TABLE IF NOT EXISTS results (
 """
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """The answer for one event; `scored_at` is ISO 8601 in UTC."""
 
     event_id: str
@@ -55,7 +54,7 @@ class SqliteSink:
             try:
                 before = self._connection.total_changes
                 self._connection.executemany(
-                    "INSERT INTO results VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", map(astuple, results)
+                    "INSERT INTO results VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING", results
                 )
                 new = self._connection.total_changes - before
                 self._connection.execute("COMMIT")
