@@ -28,7 +28,7 @@ _LIBRARIES = ("numpy", "pandas", "pyarrow", "scikit-learn")
 
 @dataclass(frozen=True, kw_only=True)
 class Scoring:
-    """What every partition of a run needs: a version's files, the digest they must have, its inputs; key; destination."""
+    """What partitions share: a version's files and the digest they must have, its inputs, key, destination."""
 
     what: str
     location: str
@@ -56,7 +56,7 @@ def code_digest() -> str:
 
 
 def score_partition(part: Staged, scoring: Scoring) -> Partition:
-    """Score a staged partition into the destination and record it as done; an interrupted one leaves nothing that counts.
+    """Score a staged partition into the destination and record it as done; half of one never counts.
 
     Raises BatchError when the model fails on row after row, or the staged file cannot be seen from here.
     """

@@ -142,10 +142,14 @@ class _Consumer:
             entries = self._steadily(self._read)
             if entries:
                 self._score(entries, deliveries=1)
-            elif until_done and self._steadily(lambda: lag(self.redis, self.stream, self.group).behind) == 0:
+            self._steadily(lambda: trim(self.redis, self.stream))
+            if until_done and not entries and self._steadily(self._behind) == 0:
                 break
         self._steadily(self._leave)
         return self.done
+
+    def _behind(self) -> int:
+        return lag(self.redis, self.stream, self.group).behind
 
     def _join(self) -> None:
         from redis import ResponseError
@@ -238,7 +242,6 @@ class _Consumer:
                 self.done.failed += 1  # stays pending: it is taken over as one alone
             else:
                 self._bury(fit[number].entry, reason, fit[number])
-        self._steadily(lambda: trim(self.redis, self.stream))
 
     def _acknowledge(self, events: Sequence[_Entry]) -> None:
         entries = [event.entry for event in events]

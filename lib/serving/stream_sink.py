@@ -7,6 +7,7 @@ batch is one transaction, so one flush to the disk; the primary key makes the se
 from __future__ import annotations
 
 import sqlite3
+import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -39,7 +40,8 @@ class SqliteSink:
         self.path = Path(path)
         with self._errors():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            # Transactions are begun below; a consumer may run in another thread than the one that made it.
+            # Transactions are begun below; consumers may run in other threads than this one.
+            self._turn = threading.Lock()
             self._connection = sqlite3.connect(
                 self.path, timeout=_BUSY_S, isolation_level=None, check_same_thread=False
             )
@@ -49,7 +51,7 @@ class SqliteSink:
 
     def write(self, results: Sequence[Result]) -> int:
         """How many of `results` are new; all are on the disk when this returns, none after a StreamError."""
-        with self._errors():
+        with self._turn, self._errors():
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 before = self._connection.total_changes

@@ -17,7 +17,9 @@ import numpy as np
 import pytest
 from mlflow.models import infer_signature
 from redis import Redis
+from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as Disconnected
+from redis.retry import Retry
 from sklearn.linear_model import Ridge
 
 from lib.errors import RedisServerError, StreamError, StreamFull
@@ -30,6 +32,7 @@ from tests.require import require
 
 ROOT = Path(__file__).parents[2]
 WAIT_S = 30.0
+ONCE = Retry(NoBackoff(), 0)
 
 
 @pytest.fixture(scope="module")
@@ -318,6 +321,7 @@ from tests.lib.test_serving_stream import loaded
 from lib.serving.stream import Event, SqliteSink, consume, dead_letters, publish
 
 url, folder, case = sys.argv[2], Path(sys.argv[3]), sys.argv[4]
+batch = 100 if case == "poison" else 1000
 
 class Model:
     def predict(self, frame):
@@ -343,7 +347,7 @@ def consumer(last=0, before=False):
     if not child:
         with Redis.from_url(url) as redis:
             sink = Dying(SqliteSink(folder / "results.db"), last, before)
-            done = consume(redis, "s", model=loaded(Model()), sink=sink, until_done=True, batch=1000, min_idle_s=0.5)
+            done = consume(redis, "s", model=loaded(Model()), sink=sink, until_done=True, batch=batch, min_idle_s=0.5)
         os._exit(0)
     return child
 
@@ -429,7 +433,7 @@ def durable_server(folder):
 
 
 def _answers(url) -> bool:
-    with Redis.from_url(url, retry=None) as redis:
+    with Redis.from_url(url, retry=ONCE) as redis:
         try:
             return redis.ping()
         except Disconnected:
@@ -472,11 +476,14 @@ def test_redis_that_stays_away_is_an_error(sink, model):
         path = redis.connection_pool.connection_kwargs["path"]
         stop = threading.Event()
     with (
-        Redis(unix_socket_path=path) as redis,
+        Redis(unix_socket_path=path, retry=ONCE) as redis,
         pytest.raises(StreamError, match=r"away for 0\.2 s.*start the consumer"),
     ):
         consume(redis, "s", model=model, sink=sink, stop=stop, reconnect_s=0.2)
-    with Redis(unix_socket_path=path) as redis, pytest.raises(StreamError, match="did not take a command on s"):
+    with (
+        Redis(unix_socket_path=path, retry=ONCE) as redis,
+        pytest.raises(StreamError, match="did not take a command on s"),
+    ):
         publish(redis, "s", events(10))
 
 
