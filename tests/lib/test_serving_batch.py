@@ -11,6 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+import dask
 import duckdb
 import numpy as np
 import pandas as pd
@@ -113,7 +114,10 @@ def test_rejected_rows_are_kept_with_reasons(score, settings, tmp_path):
 
 def test_second_run_scores_nothing_again(score, source, settings):
     """Equal rows, model and code: the finished partitions stand, and the answers are the same."""
-    first, second = score(source, partition_rows=400), score(source, partition_rows=400)
+    frame = houses(150_000)
+    frame.loc[::7, "a"] = None
+    frame.to_parquet(source)
+    first, second = score(source, partition_rows=70_000), score(source, partition_rows=70_000)
     assert [each.reused for each in first.partitions] == [False] * 3
     assert [each.reused for each in second.partitions] == [True] * 3
     assert (first.scores, first.input_digest) == (second.scores, second.input_digest)
@@ -325,7 +329,10 @@ def test_partitions_run_on_a_dask_cluster(score, source, settings):
         manifest = score(source, partition_rows=250, executor=cluster.scheduler_address)
     assert [each.reused for each in manifest.partitions] == [False] * 4
     pd.testing.assert_frame_equal(answers(manifest), expected(settings, houses(1_000)))
-    with pytest.raises(BatchError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"):
+    with (
+        dask.config.set({"distributed.comm.timeouts.connect": "1s"}),
+        pytest.raises(BatchError, match=r"no Dask scheduler answers at tcp://127\.0\.0\.1:1"),
+    ):
         score(source, partition_rows=250, executor="tcp://127.0.0.1:1")
 
 
