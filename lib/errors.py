@@ -68,6 +68,22 @@ class FeatureError(LibError):
     """A feature view, its events, or a read of its values is not as it must be."""
 
 
+class BatchError(LibError):
+    """A table cannot be scored; what was published before stands, and finished partitions are kept."""
+
+
+class StreamError(LibError):
+    """Events cannot be published or consumed; what was not acknowledged is still in the stream."""
+
+
+class StreamFull(StreamError):
+    """The stream holds as many unfinished events as it may; `published` of the events given were taken."""
+
+    def __init__(self, message: str, *, published: int) -> None:
+        self.published = published
+        super().__init__(message)
+
+
 class RedisServerError(LibError):
     """A Redis server cannot be found, started or reached."""
 

@@ -1,0 +1,89 @@
+"""A model asked for many rows at once: one bad row costs that row and no other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lib.errors import RegistryError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from lib.registry.serving import LoadedVersion
+
+KINDS = frozenset({"boolean", "integer", "long", "float", "double", "string"})
+MOST_FAILURES = 100
+# What estimators raise for rows that they cannot take; anything else is a fault of the machine or of the code.
+REFUSALS = (ValueError, TypeError, KeyError, IndexError, ArithmeticError)
+
+
+@dataclass(frozen=True)
+class Input:
+    """One input of a model as its signature declares it; `kind` is MLflow's name of the type."""
+
+    name: str
+    kind: str
+    required: bool = True
+
+
+def inputs_of(version: LoadedVersion) -> tuple[Input, ...]:
+    """The inputs in the order of the signature; raises RegistryError unless they are named columns of plain values."""
+    what = f"version {version.version} of {version.name}"
+    if version.signature is None or version.signature.inputs is None:
+        raise RegistryError(f"{what} has no signature, so that no row could be checked. Log it with an input example.")
+    inputs = [
+        Input(str(spec.name or ""), str(getattr(spec.type, "name", spec.type)), bool(spec.required))
+        for spec in version.signature.inputs.inputs
+    ]
+    for each in inputs:
+        if not each.name or each.kind not in KINDS:
+            raise RegistryError(
+                f"{what} has the input {each.name!r} of type {each.kind}. Rows have named columns of type "
+                f"{', '.join(sorted(KINDS))}: log the model with a table as its input example."
+            )
+    return tuple(inputs)
+
+
+def predict_rows(model: Any, frame: pd.DataFrame) -> tuple[NDArray[Any], dict[int, str]]:
+    """The answers for the rows of `frame` that have one, in order, and why the others have none, by row number.
+
+    When the model raises, the rows are halved until the culprits stand alone. Raises the model's own error once more
+    than 100 rows of one call failed: then the model is at fault, not a row.
+    """
+    parts: list[NDArray[Any]] = []
+    failed: dict[int, str] = {}
+    if len(frame):
+        _predict(model, frame, 0, parts, failed)
+    answers = np.concatenate(parts) if parts else np.empty(0)
+    if answers.ndim != 1:
+        raise ValueError(f"the model answers with shape {answers.shape}, not with one value a row")
+    if not np.issubdtype(answers.dtype, np.floating) or np.isfinite(answers).all():
+        return answers, failed
+    finite = np.isfinite(answers)
+    asked = np.setdiff1d(np.arange(len(frame)), list(failed))
+    failed |= {
+        int(row): f"the model answers {answer}" for row, answer in zip(asked[~finite], answers[~finite], strict=True)
+    }
+    return answers[finite], failed
+
+
+def _predict(model: Any, frame: pd.DataFrame, first: int, parts: list[NDArray[Any]], failed: dict[int, str]) -> None:
+    try:
+        answers = np.asarray(model.predict(frame))
+    except REFUSALS as error:
+        if len(failed) >= MOST_FAILURES:
+            raise
+        if len(frame) == 1:
+            failed[first] = f"the model fails: {type(error).__name__}: {str(error).partition(chr(10))[0]}"
+            return
+        half = len(frame) // 2
+        _predict(model, frame.iloc[:half], first, parts, failed)
+        _predict(model, frame.iloc[half:], first + half, parts, failed)
+        return
+    if len(answers) != len(frame):
+        raise ValueError(f"the model answers {len(answers)} values for {len(frame)} rows")
+    parts.append(answers)
