@@ -55,7 +55,7 @@ def repository(root: Path, *, config: dict[str, Any] | None = None) -> Iterator[
     from scmrepo.exceptions import SCMError
 
     try:
-        with _alone(root), _quiet():
+        with alone(root), _quiet():
             if not (root / ".dvc").is_dir():
                 _initialise(root)
             # Its bookkeeping stays inside the workspace: the default lies under /var/tmp, which a sandbox may not have.
@@ -86,7 +86,8 @@ def disk_fault(error: OSError, place: Path) -> str:
 
 
 @contextmanager
-def _alone(root: Path) -> Iterator[None]:
+def alone(root: Path) -> Iterator[None]:
+    """Nobody else works on the data versions of `root` meanwhile; raises VersionError when that takes too long."""
     # Named by the root and kept outside of it: the lock must exist before the repository does.
     key = hashlib.sha256(str(root).encode()).hexdigest()[:16]
     lock = FileLock(Path(tempfile.gettempdir(), f"data-versions-{os.getuid()}-{key}.lock"), timeout=LOCK_TIMEOUT_S)

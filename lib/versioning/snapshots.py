@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib.errors import VersionError
-from lib.versioning.repository import VERSIONS, find_root, repository
+from lib.versioning.repository import VERSIONS, alone, find_root, repository
 from lib.versioning.tables import count_rows
 
 if TYPE_CHECKING:
@@ -97,7 +97,14 @@ def fetch(name: str, *, to: str | Path | None = None, root: str | Path | None = 
 
 def versions(root: str | Path | None = None) -> list[DataVersion]:
     """Every version that has a pointer under `root`, the oldest snapshot first."""
-    return [pointer.version for pointer in pointers(find_root(root))]
+    folder = find_root(root)
+    try:
+        found = pointers(folder)
+    except VersionError:
+        # DVC fills a pointer in place. One that another process is writing just now can be read after that.
+        with alone(folder):
+            found = pointers(folder)
+    return [pointer.version for pointer in found]
 
 
 def pointers(folder: Path) -> list[Pointer]:

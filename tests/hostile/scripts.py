@@ -80,6 +80,6 @@ def first(words):
 raise Sharp
 
 # %% exception_with_a_long_text
-# flagged: cell results-file raised
+# flagged: cell results-file
 # strikes: results-file
 raise type("E" * 1_000_000, (Exception,), {})("e" * 3_000_000)
