@@ -50,7 +50,7 @@ def score_table(
     partition_by: str | None = None,
     executor: Executor | str | None = None,
     wait_s: float = 0.0,
-    memory_mb: int = 512,
+    memory_mb: int = 256,
     trusted: Iterable[str] = (),
     settings: Settings | None = None,
 ) -> Manifest:
