@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
 from autograder.errors import GraderError, KernelDied
-from autograder.lab import Failure, Raised, check_seed, examiner
+from autograder.lab import Failure, Raised, check_seed, examiner, notebook_function
 from autograder.models import Cell, CheckResult, Lab, Outcome
 from autograder.names import assigned_names, free_names
 from autograder.proxy import Ask, fetch_names
@@ -42,9 +43,13 @@ class Judge:
         return result(cell, outcome, reason, seconds=time.perf_counter() - started)
 
     def _verdict(self, cell: Cell, ask: Ask) -> tuple[Outcome, str]:
-        examine_token, seed_token = examiner.set(self.examine), check_seed.set(self.seed(cell.id))
+        installed = {
+            examiner: self.examine,
+            check_seed: self.seed(cell.id),
+            notebook_function: lambda name: _names_there(ask, [name])[name],
+        }
         try:
-            with contextlib.redirect_stdout(io.StringIO()):
+            with contextlib.redirect_stdout(io.StringIO()), _during(installed):
                 exec(self._code(cell), self._namespace(cell, ask))  # noqa: S102 - our own check
         except Failure as failure:
             return Outcome.FAILED, _failure_text(failure)
@@ -60,24 +65,35 @@ class Judge:
                 Outcome.FAILED,
                 f"the answer does not have the form that was asked for ({type(error).__name__}: {error})",
             )
-        finally:
-            examiner.reset(examine_token)
-            check_seed.reset(seed_token)
         return Outcome.PASSED, ""
 
     def _namespace(self, cell: Cell, ask: Ask) -> dict[str, Any]:
         theirs = {name for target in cell.targets for name in assigned_names(self.lab[target].source)}
         wanted = sorted(free_names(cell.source) & theirs)
-        values = fetch_names(ask, wanted) if wanted else {}
-        missing = [name for name in wanted if name not in values]
-        if missing:
-            raise Failure(f"your notebook does not define {', '.join(missing)}: did the cell above it fail?")
-        return {**self.shared, **values}
+        return {**self.shared, **_names_there(ask, wanted)}
 
     def _code(self, cell: Cell) -> Any:
         if cell.id not in self._compiled:
             self._compiled[cell.id] = compile(cell.source, f"<check {cell.id}>", "exec")
         return self._compiled[cell.id]
+
+
+@contextlib.contextmanager
+def _during(values: dict[ContextVar[Any], Any]) -> Iterator[None]:
+    tokens = [(variable, variable.set(value)) for variable, value in values.items()]
+    try:
+        yield
+    finally:
+        for variable, token in tokens:
+            variable.reset(token)
+
+
+def _names_there(ask: Ask, wanted: list[str]) -> dict[str, Any]:
+    values = fetch_names(ask, wanted) if wanted else {}
+    missing = [name for name in wanted if name not in values]
+    if missing:
+        raise Failure(f"your notebook does not define {', '.join(missing)}: did the cell above it fail?")
+    return values
 
 
 def result(
