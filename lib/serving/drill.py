@@ -32,10 +32,10 @@ def drill(
     its next request when its last one was answered. `changes[n]` is called by the client whose turn request n is,
     before it sends; the others go on meanwhile, more slowly, for up to 30 requests, so that some come after it.
 
-    What was seen of a request: `status` (None when the connection broke), `body` (parsed where it is JSON, else text),
-    `retry_after` (that header or None), `ms` until the answer was there; and of the changes, how many were over when it
-    was sent (`over`) and how many had begun when its answer came (`begun`). An exception of a change is raised when all
-    is done. Raises ServingError when the app does not start.
+    What was seen of a request: `status` (None when the connection broke), `body` (parsed where it is JSON, else
+    text), `retry_after` (that header or None), `ms` until the answer was there, `order` among all answers (from 0);
+    and of the changes, how many were over when it was sent (`over`) and how many had begun when its answer came
+    (`begun`). An exception of a change is raised when all is done. Raises ServingError when the app does not start.
     """
     script = _Script(requests, changes or {})
     with serving(app) as port:
@@ -105,6 +105,11 @@ class _Script:
             time.sleep(_PACE_S)
         return number, self._requests[number]
 
+    def note(self, number: int, found: dict[str, Any]) -> None:
+        """Keep what was seen of request `number`."""
+        with self._turn:
+            self.seen[number] = {**found, "begun": self.begun, "order": len(self.seen)}
+
     def _may_go(self) -> bool:
         """One change at a time, and not too many requests beside it."""
         return self.begun == self.over or (self._meanwhile < _MEANWHILE and self._next not in self._changes)
@@ -133,7 +138,7 @@ def _client(script: _Script, port: int, timeout_s: float) -> None:
                 connection.close()  # the next request opens it anew
                 found = {"status": None, "body": f"{type(error).__name__}: {error}", "retry_after": None}
             took = round((time.perf_counter() - started) * 1_000, 3)
-            script.seen[number] = {**found, "ms": took, "over": over, "begun": script.begun}
+            script.note(number, {**found, "ms": took, "over": over})
 
 
 def _ask_again(connection: http.client.HTTPConnection, method: str, path: str, body: Any = None) -> dict[str, Any]:

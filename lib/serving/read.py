@@ -1,4 +1,4 @@
-"""What serving has written, as plain JSON: the prediction log, and a table of a DuckDB database."""
+"""What serving has written, as plain JSON: the prediction log, and tables of a DuckDB database."""
 
 from __future__ import annotations
 
@@ -22,18 +22,24 @@ def read_log(folder: str) -> list[dict[str, Any]]:
     return [dict(zip(names, [*line[:4], line[5] if line[4] is None else line[4]], strict=True)) for line in lines]
 
 
-def read_table(file: str, table: str) -> list[list[Any]]:
-    """The rows of a table in a DuckDB database, sorted; dates and times as text. Raises ServingError."""
+def read_tables(file: str, tables: list[str]) -> dict[str, list[list[Any]]]:
+    """Some tables of a DuckDB database by name, each with its rows sorted; dates and times as text.
+
+    Raises ServingError when there is no such database or table, or it cannot be read.
+    """
     if not Path(file).is_file():
         raise ServingError(f"there is no database {file}. Write it first, or name another.")
     try:
         with duckdb.connect(file, read_only=True) as database:
-            relation = database.table(table)
-            plain = ", ".join(
-                f'"{name}"::TEXT' if str(kind) in ("DATE", "TIMESTAMP") else f'"{name}"'
-                for name, kind in zip(relation.columns, relation.types, strict=True)
-            )
-            rows: list[list[Any]] = [list(row) for row in relation.project(plain).fetchall()]
+            return {name: _rows(database.table(name)) for name in tables}
     except duckdb.Error as error:
-        raise ServingError(f"{table} of {file} cannot be read: {error}") from error
+        raise ServingError(f"{file} cannot be read: {error}") from error
+
+
+def _rows(table: duckdb.DuckDBPyRelation) -> list[list[Any]]:
+    plain = ", ".join(
+        f'"{name}"::TEXT' if str(kind).startswith(("DATE", "TIME")) else f'"{name}"'
+        for name, kind in zip(table.columns, table.types, strict=True)
+    )
+    rows = [list(row) for row in table.project(plain).fetchall()]
     return sorted(rows, key=lambda row: [(value is None, str(value)) for value in row])
