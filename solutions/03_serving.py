@@ -1224,7 +1224,9 @@ def copied(steps, folder):
     for word, rest in steps:
         if word not in ("COPY", "ADD") or "--from=" in rest:
             continue
-        plain = json.loads(rest) if rest.startswith("[") else [part for part in shlex.split(rest) if part[:2] != "--"]
+        while rest.startswith("--"):
+            rest = rest.partition(" ")[2].strip()  # an option such as --chown
+        plain = json.loads(rest) if rest.startswith("[") else shlex.split(rest)
         for source in plain[:-1]:
             source = source.removeprefix("./").strip("/")
             found |= {
@@ -2018,9 +2020,9 @@ for kind, ((target, minimum), new) in pairs.items():
             costs[one, other] = (late, sum(day.replica_minutes for day in played))
     late, cost = costs[target, minimum]
     require(late <= 2 * LATE, f"on four new days of the kind {kind}, {late:.1%} of the requests were late")
-    best = min(cost for late, cost in costs.values() if late <= 2 * LATE)
+    best = min([cost for late, cost in costs.values() if late <= LATE] or [cost])
     require(
-        cost <= 1.12 * best,
+        cost <= 1.08 * best,
         f"on four new days of the kind {kind} your choice costs {cost / best - 1:.0%} more than one that keeps the promise, too",
     )
 ### END HIDDEN TESTS

@@ -53,20 +53,20 @@ def drill(
 def serving(app: Any) -> Iterator[int]:
     """`app` on a free port of 127.0.0.1, in a thread of this process; gives the port.
 
-    Raises ServingError when it does not start.
+    At the end it is told to stop, and does within half a second; that is not waited for. Raises ServingError when it
+    does not start.
     """
     import uvicorn
 
     with socket.create_server(("127.0.0.1", 0)) as address:
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, ws="none"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [address]}, daemon=True)
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [address.dup()]}, daemon=True)
         thread.start()
         try:
             _await_start(server, thread)
             yield address.getsockname()[1]
         finally:
             server.should_exit = True
-            thread.join()
 
 
 def _await_start(server: Any, thread: threading.Thread) -> None:

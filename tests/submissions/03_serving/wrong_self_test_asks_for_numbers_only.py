@@ -1,0 +1,30 @@
+# Any finite number passes the self-test: a price in cents, a price below zero.
+# loses: code
+
+# %% id="code-readiness"
+def add_probes(app, shelf):
+    """Add GET /live and GET /health."""
+
+    @app.get("/live")
+    def live():
+        return {"status": "alive"}
+
+    @app.get("/health")
+    def health():
+        bundle = shelf.bundle
+        if bundle is None or shelf.draining:
+            raise HTTPException(503, "draining" if shelf.draining else "no model", headers={"Retry-After": "1"})
+        return {"status": "ok", "model_version": bundle.version}
+
+
+def install(shelf, version, model):
+    """Put a new bundle on the shelf once its model has priced GOLDEN sensibly; else ValueError, and nothing changes."""
+    try:
+        prices = np.asarray(model.predict(GOLDEN), dtype=float)
+    except Exception as problem:
+        raise ValueError(f"version {version} cannot price the golden rows: {problem!r}") from problem
+    if prices.shape != (len(GOLDEN),):
+        raise ValueError(f"version {version} gave answers of shape {prices.shape} for {len(GOLDEN)} houses")
+    if not np.all(np.isfinite(prices)):
+        raise ValueError(f"version {version} gave {prices.tolist()} for the golden rows")
+    shelf.bundle = Bundle(version, model)

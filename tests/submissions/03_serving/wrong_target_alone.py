@@ -1,0 +1,16 @@
+# Leaves the minimum at two and turns the target only.
+# loses: code, results
+# may lose: report
+
+# %% id="code-autoscale"
+def choose(days, service_s, slo_s):
+    """The cheapest (target, minimum) that keeps the promise on `days`, or None."""
+    wait_s, good = slo_s - service_s, []
+    if wait_s <= 0:
+        return None
+    for target, minimum in itertools.product(TARGETS, MINIMUMS[:1]):
+        played = [one_day(load, target, minimum, wait_s) for load in days]
+        late = sum(day.late * sum(load) for day, load in zip(played, days, strict=True))
+        if late <= LATE * sum(map(sum, days)):
+            good.append((sum(day.replica_minutes for day in played), target, minimum))
+    return min(good)[1:] if good else None
