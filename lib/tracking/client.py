@@ -68,6 +68,19 @@ def _artifact_folder(database: Path, experiment: str) -> Path:
     return database.absolute().parent / "mlruns" / (slug or "experiment")
 
 
+def artifact_place(client: MlflowClient, location: str) -> str:
+    """`location` as anything but the store itself can read it.
+
+    A tracking server that hands out artifacts names them `mlflow-artifacts:/…`, which MLflow reads only through a
+    tracking URI set for the whole process; this names the server's address instead.
+    """
+    if urlsplit(location).scheme != "mlflow-artifacts":
+        return location
+    from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
+
+    return str(MlflowArtifactsRepository.resolve_uri(location, client.tracking_uri))
+
+
 def local_folder(artifact_uri: str) -> Path | None:
     """The folder that an artifact location names on this machine, None for one elsewhere.
 
