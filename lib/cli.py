@@ -68,7 +68,9 @@ def _make_root(root: Path) -> None:
     try:
         root.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise ServingError(f"{root} cannot be made: {error.strerror}. Name another folder (--root, MLOPS_ROOT).") from error
+        raise ServingError(
+            f"{root} cannot be made: {error.strerror}. Name another folder (--root, MLOPS_ROOT)."
+        ) from error
     if not os.access(root, os.W_OK | os.X_OK):
         raise ServingError(
             f"{root} cannot be written to by user {os.getuid()}, and predictions are kept there. Give it to that user "

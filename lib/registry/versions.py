@@ -13,7 +13,6 @@ from lib.registry.projection import project
 from lib.registry.stores import Stores, open_stores
 from lib.settings import Settings
 from lib.tracking.client import artifact_place
-from lib.tracking.client import artifact_place
 from lib.tracking.read import model_folder, ready_model, skops_model, stored_run
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -78,7 +78,8 @@ def artifact_place(client: MlflowClient, location: str) -> str:
         return location
     from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
 
-    return str(MlflowArtifactsRepository.resolve_uri(location, client.tracking_uri))
+    resolve: Any = MlflowArtifactsRepository.resolve_uri
+    return str(resolve(location, client.tracking_uri))
 
 
 def local_folder(artifact_uri: str) -> Path | None:

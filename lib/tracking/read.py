@@ -84,7 +84,9 @@ def predict(
     client = open_client(settings)
     run = stored_run(client, run_id)
     logged = ready_model(client, run)
-    model_file, described = skops_model(model_folder(artifact_place(client, logged.artifact_location)), f"the model of run {run_id}")
+    model_file, described = skops_model(
+        model_folder(artifact_place(client, logged.artifact_location)), f"the model of run {run_id}"
+    )
     signature = None if described.signature is None else _columns(described.signature.inputs)
     frame = pd.DataFrame(list(rows)) if signature is None else to_frame(rows, signature)
     if not len(frame):
@@ -143,7 +145,9 @@ def model_folder(location: str, *, into: Path | None = None) -> Path:
         return folder
     import mlflow.artifacts
 
-    return Path(mlflow.artifacts.download_artifacts(artifact_uri=location, dst_path=None if into is None else str(into)))
+    return Path(
+        mlflow.artifacts.download_artifacts(artifact_uri=location, dst_path=None if into is None else str(into))
+    )
 
 
 def ready_model(client: MlflowClient, run: StoredRun) -> LoggedModel:
