@@ -6,7 +6,7 @@ REPLAYED = $(if $(wildcard $(VENV)/lib/python3.11),$(wildcard solutions/*/*.ipyn
 TESTS ?= tests lib autograder $(REPLAYED)
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 
-.PHONY: demo build release test soak lint audit bench lock assets
+.PHONY: demo build release test soak lint audit bench lock assets image secrets
 
 demo: $(READY)  ## grade a sample class of module 01 into out/demo
 	@walls=; autograder walls || { walls=--no-sandbox; echo "This class is ours: grading it without walls."; }; \
@@ -40,7 +40,15 @@ bench: $(READY)  ## measure speed beside the usual tools, into out/bench.json
 lock: $(READY)  ## pin every package again, by hash, after pyproject.toml changed
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock
+	$(COMPILE) --group pyproject.toml:serving --constraint requirements-dev.lock --output-file requirements-serving.lock
 
-assets: $(READY)  ## draw the overview picture and write the sample class
+assets: $(READY)  ## draw the overview picture, write the sample class and the Kubernetes manifests
 	@python assets/draw_overview.py
 	@python assets/make_sample_class.py
+	@python assets/write_kubernetes.py
+
+image:  ## build the server's container image with podman or docker (BASE=image IMAGE=mlops-server)
+	@BASE="$(BASE)" IMAGE="$(IMAGE)" .ci/image
+
+secrets:  ## draw the passwords of the compose file into out/container, once
+	@.ci/secrets

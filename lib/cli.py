@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lib.errors import LibError
+from lib.errors import LibError, ServingError
 from lib.settings import Settings
 
 SERVING_ROOT = Path("out", "serving")
@@ -32,7 +33,8 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--model", help="the registered model (settings: served_model)")
     serve.add_argument("--root", type=Path, help=f"where stores and predictions lie (MLOPS_ROOT, else {SERVING_ROOT})")
     serve.add_argument("--host", default="127.0.0.1")
-    serve.add_argument("--port", type=int, default=8000)
+    # The name under which platforms that run containers say it.
+    serve.add_argument("--port", type=int, default=os.environ.get("PORT", "8000"), help="PORT, else 8000")
     serve.add_argument("--workers", type=int, default=1, help="processes, at most one a core")
     serve.add_argument(
         "--policy", choices=["durable", "drop"], default="durable", help="when the log cannot be written"
@@ -40,6 +42,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--drain", type=float, default=0.0, metavar="SECONDS", help="between SIGTERM and the closed door"
     )
+    serve.add_argument("--wait", action="store_true", help="without a model, wait for one instead of training a first")
     return parser
 
 
@@ -51,13 +54,28 @@ def _serve(options: argparse.Namespace) -> int:
     if options.root is not None or "root" not in settings.model_fields_set:
         settings = settings.model_copy(update={"root": options.root or SERVING_ROOT})
     model = options.model or settings.served_model
-    settings.root.mkdir(parents=True, exist_ok=True)
-    ensure_champion(model, settings=settings, say=_say)
+    _make_root(settings.root)
+    if not options.wait:
+        ensure_champion(model, settings=settings, say=_say)
     serve(
         model, settings=settings, host=options.host, port=options.port, workers=options.workers, policy=options.policy,
         drain_s=options.drain, say=_say,
     )  # fmt: skip
     return 0
+
+
+def _make_root(root: Path) -> None:
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ServingError(
+            f"{root} cannot be made: {error.strerror}. Name another folder (--root, MLOPS_ROOT)."
+        ) from error
+    if not os.access(root, os.W_OK | os.X_OK):
+        raise ServingError(
+            f"{root} cannot be written to by user {os.getuid()}, and predictions are kept there. Give it to that user "
+            f"(chown {os.getuid()} {root}), or name another folder (--root, MLOPS_ROOT)."
+        )
 
 
 def _say(text: str) -> None:

@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import AliasChoices, Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
 
 SQLITE = "sqlite:///"
+SECRETS = Path("/run/secrets")  # where Docker, Podman and Kubernetes put what a container must know and nobody else
 
 
 class Settings(BaseSettings):
     """Where the system keeps its things; every field can be set as `MLOPS_<FIELD>` in the environment.
 
     `redis_url` is also taken from plain `REDIS_URL`, the name that hosts and containers set; `MLOPS_REDIS_URL` wins.
+    What is not in the environment is taken from a file `mlops_<field>` in /run/secrets: addresses that hold passwords.
     A misspelt field, or a misspelt `MLOPS_` variable, is an error (pydantic's ValidationError, a ValueError).
 
     >>> Settings(seed=7).seed
@@ -35,6 +37,14 @@ class Settings(BaseSettings):
     predictions: Path = Path("predictions")
     redis_url: str | None = Field(default=None, validation_alias=AliasChoices("mlops_redis_url", "redis_url"))
     seed: int = Field(default=0, ge=0, lt=2**128)
+
+    @classmethod
+    def settings_customise_sources(
+        cls, settings_cls: type[BaseSettings], *sources: PydanticBaseSettingsSource, **named: PydanticBaseSettingsSource
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """What is passed in, then the environment, then the files of secrets where there are any."""
+        files = (SecretsSettingsSource(settings_cls, secrets_dir=SECRETS),) if SECRETS.is_dir() else ()
+        return *sources, named["init_settings"], named["env_settings"], *files
 
     @property
     def store_uri(self) -> str:

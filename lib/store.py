@@ -67,7 +67,7 @@ def prepare_store(uri: str, *, fresh: bool = False) -> None:
 
 def template() -> Path:
     """The migrated, empty store for the installed MLflow; built now (~10 s) when it is not there yet."""
-    name = f"mlflow-{version('mlflow')}.db"
+    name = f"mlflow-{version('mlflow-skinny')}.db"
     folders = _template_folders()
     for folder in folders:
         if _filled(folder / name):

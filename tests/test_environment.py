@@ -23,7 +23,10 @@ from tests.require import require
 ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements.lock"
 DEV_LOCK = ROOT / "requirements-dev.lock"
+SERVING_LOCK = ROOT / "requirements-serving.lock"
+LOCKS = [LOCK, DEV_LOCK, SERVING_LOCK]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+SERVING = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["serving"]
 TARGETS = list(product(("3.11", "3.12", "3.13"), ("linux", "darwin")))
 
 
@@ -87,7 +90,7 @@ def pinned(lock: Path, marker_values: dict[str, str]) -> dict[str, str]:
     return {pin.name: pin.version for pin in read_lock(lock) if pin.applies(marker_values)}
 
 
-@pytest.mark.parametrize("lock", [LOCK, DEV_LOCK], ids=lambda path: path.name)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
 def test_every_pin_is_exact_and_carries_hashes(lock):
     """What is installed is what was locked, to the byte."""
     for pin in read_lock(lock):
@@ -95,7 +98,7 @@ def test_every_pin_is_exact_and_carries_hashes(lock):
         assert pin.hashes, pin
 
 
-@pytest.mark.parametrize("lock", [LOCK, DEV_LOCK], ids=lambda path: path.name)
+@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
 def test_no_lock_names_a_host(lock):
     """A lock works with any package index."""
     text = lock.read_text()
@@ -109,6 +112,16 @@ def test_the_locks_agree_on_every_shared_pin():
     developers = {(pin.name, pin.version): pin.hashes for pin in read_lock(DEV_LOCK)}
     learners = {(pin.name, pin.version): pin.hashes for pin in read_lock(LOCK)}
     assert learners.items() <= developers.items()
+
+
+def test_the_image_has_the_versions_that_were_tested():
+    """Each pin of the container image is one of the developers', to the hash; what the image is to hold is in it."""
+    developers = {(pin.name, pin.version): pin.hashes for pin in read_lock(DEV_LOCK)}
+    image = {(pin.name, pin.version): pin.hashes for pin in read_lock(SERVING_LOCK)}
+    assert image.items() <= developers.items(), "run make lock"
+    wanted = {canonicalize_name(Requirement(line).name) for line in SERVING}
+    assert wanted <= {name for name, _ in image}, "run make lock"
+    assert len(image) < len(developers) / 2
 
 
 @pytest.mark.parametrize(("python", "platform"), TARGETS)

@@ -95,7 +95,8 @@ def _read(location: str, registered: str, *, what: str, trusted: Sequence[str]) 
         # A copy of our own is checked and then read, so that nobody changes the files in between.
         copy = Path(scratch, "model")
         try:
-            shutil.copytree(model_folder(location), copy)
+            with tempfile.TemporaryDirectory(dir=scratch) as download:
+                shutil.copytree(model_folder(location, into=Path(download)), copy)
         except (OSError, shutil.Error) as error:
             raise ArtifactCorrupted(f"the files of {what} cannot be read: {error}. {_WAY_OUT}") from error
         verify(str(copy), registered, what=what)

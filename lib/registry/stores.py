@@ -16,7 +16,7 @@ from lib.errors import RegistryError, StoreUnavailable, UnknownVersion, Workspac
 from lib.registry.entries import Transition
 from lib.registry.ledger import CONNECT_TIMEOUT_S, Ledger, open_ledger, shown_uri
 from lib.settings import Settings
-from lib.tracking.client import open_client
+from lib.tracking.client import artifact_place, open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -55,7 +55,7 @@ class Stores:
 
     def location(self, name: str, version: int) -> str:
         """Where the files of a version lie."""
-        return str(self.client.get_model_version(name, str(version)).source)
+        return artifact_place(self.client, str(self.client.get_model_version(name, str(version)).source))
 
 
 def unknown_model(ledger: Ledger, name: str) -> UnknownVersion:

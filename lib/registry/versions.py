@@ -12,6 +12,7 @@ from lib.registry.entries import Transition, Version
 from lib.registry.projection import project
 from lib.registry.stores import Stores, open_stores
 from lib.settings import Settings
+from lib.tracking.client import artifact_place
 from lib.tracking.read import model_folder, ready_model, skops_model, stored_run
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def register(run_id: str, name: str, *, by: str, settings: Settings | None = Non
     require_person(by)
     with open_stores(settings) as stores:
         model = require_fit(stores.client, run_id)
-        folder = model_folder(model.artifact_location)
+        folder = model_folder(artifact_place(stores.client, model.artifact_location))
         try:
             skops_model(folder, f"the model of run {run_id}")
             found = digest(folder)

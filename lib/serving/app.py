@@ -95,7 +95,7 @@ def _add_probes(app: FastAPI, service: Service) -> None:
 
     async def mlflow_version() -> Response:
         """The version of MLflow, as its own server tells it."""
-        return Response(version("mlflow"), media_type="text/plain")
+        return Response(version("mlflow-skinny"), media_type="text/plain")
 
     async def metrics() -> Response:
         """For Prometheus."""

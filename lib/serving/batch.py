@@ -30,7 +30,7 @@ from lib.registry.serving import LoadedVersion, load
 from lib.registry.stores import open_stores
 from lib.serving.batch_manifest import PARTITIONS, Manifest, Partition, finished, publish, published, written
 from lib.serving.batch_partition import Scoring, code_digest, fingerprint, score_partition
-from lib.serving.batch_predict import inputs_of
+from lib.serving.batch_predict import schema_of
 from lib.serving.batch_source import Query, Staged, check_source, literal, open_source, staged
 from lib.settings import Settings
 
@@ -62,9 +62,10 @@ def score_table(
     one, else in local processes; on any executor given; or on the Dask scheduler at an address, whose workers see
     `destination` and the registry. `memory_mb` bounds DuckDB; a worker holds 65,536 rows at a time.
 
-    Rows whose key or inputs are missing, of another type or not finite, and rows that the model refuses, are kept with
-    reasons in the rejects. Raises BatchError (also while another run works on `destination`, after `wait_s`) and what
-    `load` raises; then what was published before stands, and the next call goes on with what is finished.
+    Rows whose key or inputs are missing, of another type, not finite or outside what the server would take, and rows
+    that the model refuses, are kept with reasons in the rejects. Raises BatchError (also while another run works on
+    `destination`, after `wait_s`) and what `load` raises; then what was published before stands, and the next call goes
+    on with what is finished.
     """
     started = datetime.now(UTC)
     source = source if isinstance(source, Query) else Path(source)
@@ -116,7 +117,7 @@ def _scoring(
         location = stores.location(version.name, version.version)
     return Scoring(
         what=f"version {version.version} of {version.name}", location=location, digest=version.digest,
-        inputs=inputs_of(version), key=key, folder=folder, trusted=trusted,
+        inputs=schema_of(version).inputs, key=key, folder=folder, trusted=trusted,
     )  # fmt: skip
 
 

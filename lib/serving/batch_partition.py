@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from lib.errors import BatchError
 from lib.registry.artifact import load_verified
 from lib.serving.batch_manifest import PARTITIONS, DataFile, Partition, file_digest, finish, written
-from lib.serving.batch_predict import REFUSALS, Input, predict_rows
+from lib.serving.batch_predict import REFUSALS, predict_rows
 from lib.serving.batch_source import Staged
+from lib.serving.schema import Input
 
 if TYPE_CHECKING:
     import pyarrow as pa

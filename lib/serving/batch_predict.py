@@ -2,50 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lib.errors import RegistryError
+from lib.serving.predict import strict_categories
+from lib.serving.schema import InputSchema, input_schema
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from lib.registry.serving import LoadedVersion
 
-KINDS = frozenset({"boolean", "integer", "long", "float", "double", "string"})
 MOST_FAILURES = 100
 # What estimators raise for rows that they cannot take; anything else is a fault of the machine or of the code.
 REFUSALS = (ValueError, TypeError, KeyError, IndexError, ArithmeticError)
 
 
-@dataclass(frozen=True)
-class Input:
-    """One input of a model as its signature declares it; `kind` is MLflow's name of the type."""
+def schema_of(version: LoadedVersion) -> InputSchema:
+    """What the rows of a version must look like: what its server would take, too.
 
-    name: str
-    kind: str
-    required: bool = True
-
-
-def inputs_of(version: LoadedVersion) -> tuple[Input, ...]:
-    """The inputs in the order of the signature; raises RegistryError unless they are named columns of plain values."""
-    what = f"version {version.version} of {version.name}"
-    if version.signature is None or version.signature.inputs is None:
-        raise RegistryError(f"{what} has no signature, so that no row could be checked. Log it with an input example.")
-    inputs = [
-        Input(str(spec.name or ""), str(getattr(spec.type, "name", spec.type)), bool(spec.required))
-        for spec in version.signature.inputs.inputs
-    ]
-    for each in inputs:
-        if not each.name or each.kind not in KINDS:
-            raise RegistryError(
-                f"{what} has the input {each.name!r} of type {each.kind}. Rows have named columns of type "
-                f"{', '.join(sorted(KINDS))}: log the model with a table as its input example."
-            )
-    return tuple(inputs)
+    Raises UnfitModel unless its inputs are named columns of plain values.
+    """
+    return input_schema(version.signature, only=strict_categories(version.model))
 
 
 def predict_rows(model: Any, frame: pd.DataFrame) -> tuple[NDArray[Any], dict[int, str]]:

@@ -8,11 +8,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from lib.errors import BatchError
+from lib.serving.kubernetes import container_security, pod_security
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,50}[a-z0-9])?")  # a CronJob's name may have 52 characters
 _FIELD = r"(\*|[0-9]+(-[0-9]+)?)(/[0-9]+)?"
 _FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12), ("weekday", 0, 7))
-_USER = 10_001
 
 
 def batch_command(source: str, destination: str, *, model: str, key: str, options: Sequence[str] = ()) -> list[str]:
@@ -63,25 +63,19 @@ def cron_job(
         "command": list(command),
         "workingDir": "/data",
         "resources": {"requests": {"cpu": cpu, "memory": memory}, "limits": {"memory": memory}},
-        "securityContext": {
-            "allowPrivilegeEscalation": False,
-            "readOnlyRootFilesystem": True,
-            "capabilities": {"drop": ["ALL"]},
-        },
+        "securityContext": container_security(),
         "volumeMounts": [{"name": "data", "mountPath": "/data"}, {"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108
     }
     pod = {
         "restartPolicy": "Never",
         "automountServiceAccountToken": False,
-        "securityContext": {
-            "runAsNonRoot": True, "runAsUser": _USER, "fsGroup": _USER, "seccompProfile": {"type": "RuntimeDefault"},
-        },
+        "securityContext": pod_security(),
         "containers": [container],
         "volumes": [
             {"name": "data", "persistentVolumeClaim": {"claimName": claim}},
             {"name": "tmp", "emptyDir": {}},
         ],
-    }  # fmt: skip
+    }
     job = {
         "backoffLimit": retries,
         "activeDeadlineSeconds": deadline_s,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lib.errors import BatchError
-from lib.serving.batch_predict import Input
+from lib.serving.schema import Input
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -99,9 +99,9 @@ def check_source(connection: DuckDBPyConnection, sql: str, *, key: str, inputs: 
     if missing:
         raise BatchError(f"the table has no column {', '.join(missing)}. It has {', '.join(types)}.")
     for each in inputs:
-        if _family(types[each.name]) not in _TAKEN[each.kind]:
+        if _family(types[each.name]) not in _TAKEN[each.type]:
             raise BatchError(
-                f"column {each.name} is {types[each.name]}, and the model wants {each.kind}. Convert it in the query."
+                f"column {each.name} is {types[each.name]}, and the model wants {each.type}. Convert it in the query."
             )
     ((rows, distinct, keyed),) = connection.execute(
         f"SELECT (SELECT count(*) FROM ({sql})), count(*), coalesce(sum(times), 0) FROM "
@@ -144,7 +144,7 @@ def _family(sql_type: str) -> str:
 
 
 def _typed(each: Input) -> str:
-    return f"TRY_CAST(t.{quoted(each.name)} AS {_SQL_TYPES[each.kind]})"
+    return f"TRY_CAST(t.{quoted(each.name)} AS {_SQL_TYPES[each.type]})"
 
 
 def _reason(types: Mapping[str, str], key: str, inputs: Sequence[Input]) -> str:
@@ -154,17 +154,25 @@ def _reason(types: Mapping[str, str], key: str, inputs: Sequence[Input]) -> str:
         column, typed = f"t.{quoted(each.name)}", _typed(each)
         shown = f"{literal(each.name + ' is ')} || left(CAST({column} AS VARCHAR), 80) || "
         wrong = f"{typed} IS NULL"
-        if each.kind in ("integer", "long") and _family(types[each.name]) == "fractional":
+        if each.type in ("integer", "long") and _family(types[each.name]) == "fractional":
             wrong += f" OR {column} <> trunc({column})"  # a cast would round
-        elif each.kind in ("integer", "long") and _family(types[each.name]) == "text":
+        elif each.type in ("integer", "long") and _family(types[each.name]) == "text":
             wrong += f" OR NOT regexp_full_match(trim({column}), '[+-]?[0-9]+')"
-        cases = f"WHEN {wrong} THEN {shown}{literal(f', no {each.kind}')}"
+        cases = f"WHEN {wrong} THEN {shown}{literal(f', no {each.type}')}"
         if each.required:
             cases = f"WHEN {column} IS NULL THEN {literal(each.name + ' is missing')} {cases}"
         else:
             cases = f"WHEN {column} IS NULL THEN NULL {cases}"
-        if each.kind in ("float", "double"):
+        if each.type in ("float", "double"):
             cases += f" WHEN NOT isfinite({typed}) THEN {shown}', not a finite number'"
+        if each.bounds is not None:
+            low, high = each.bounds
+            cases += (
+                f" WHEN {typed} NOT BETWEEN {low!r} AND {high!r} THEN {shown}{literal(f', outside {each.allowed}')}"
+            )
+        if each.categories:
+            words = ", ".join(map(literal, each.categories))
+            cases += f" WHEN {typed} NOT IN ({words}) THEN {shown}{literal(f', not {each.allowed}')}"
         faults.append(f"CASE {cases} END")
     return f"concat_ws('; ', {', '.join(faults)})"
 

@@ -48,6 +48,15 @@ class Input:
     note: str = ""
 
     @property
+    def bounds(self) -> tuple[float, float] | None:
+        """The least and the greatest admissible number, whole for an input of whole numbers; None for no number."""
+        if self.low is None or self.high is None:
+            return None
+        if self.type in ("integer", "long"):
+            return math.ceil(self.low), math.floor(self.high)
+        return self.low, self.high
+
+    @property
     def allowed(self) -> str:
         """The admissible values in words."""
         if self.categories:
@@ -99,6 +108,18 @@ class InputSchema:
             raise BadRows(
                 [self._fault(dict(each)) for each in found[:FAULTS_SHOWN]], unshown=max(len(found) - FAULTS_SHOWN, 0)
             ) from None
+
+    def faults(self, rows: Sequence[Any]) -> dict[int, str]:
+        """What is wrong with the rows that `check` would refuse, by row number: their fields with the reasons."""
+        try:
+            self._rows.validate_python(rows)
+        except ValidationError as error:
+            found: dict[int, list[str]] = {}
+            for each in error.errors(include_url=False, include_context=False):
+                fault = self._fault(dict(each))
+                found.setdefault(fault.row or 0, []).append(str(replace(fault, row=None)))
+            return {row: "; ".join(reasons) for row, reasons in found.items()}
+        return {}
 
     def json_schema(self) -> dict[str, Any]:
         """The row as JSON Schema, with an example."""
@@ -181,9 +202,9 @@ def _annotated(column: Input) -> Any:
     kind: Any = _PYTHON[column.type]
     if column.categories:
         kind = Literal[column.categories]
-    elif column.low is not None:
+    elif column.bounds is not None:
+        low, high = column.bounds
         whole = column.type in ("integer", "long")
-        low, high = (math.ceil(column.low), math.floor(column.high or 0)) if whole else (column.low, column.high)
         kind = Annotated[kind, Field(strict=True, ge=low, le=high, allow_inf_nan=None if whole else False)]
     else:
         kind = Annotated[kind, Field(strict=True)]

@@ -15,7 +15,6 @@ from __future__ import annotations
 import json
 import os
 import socket
-import sys
 import threading
 import time
 import uuid
@@ -26,7 +25,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar
 
 from lib.errors import StreamError
 from lib.registry.serving import LoadedVersion
-from lib.serving.batch_predict import REFUSALS, Input, inputs_of, predict_rows
+from lib.serving.batch_predict import REFUSALS, predict_rows, schema_of
+from lib.serving.schema import InputSchema
 from lib.serving.stream_events import Event, Lag, lag, publish, redis_errors, text, trim
 from lib.serving.stream_sink import Result, SqliteSink
 from lib.tracking.read import to_frame
@@ -40,7 +40,6 @@ __all__ = ["Consumed", "Event", "Lag", "Result", "Sink", "SqliteSink", "consume"
 _Answer = TypeVar("_Answer")
 _BLOCK_S = 0.2
 _MANY = 1_000_000
-_LARGEST_FLOAT32 = 3.4028234663852886e38
 _RECONNECT_S = 0.1
 # Acknowledged and kept aside in one step, and by one consumer only.
 _BURY = """
@@ -133,6 +132,7 @@ class _Consumer:
     stop: threading.Event
     done: Consumed = field(default_factory=Consumed)
     _next_claim: float = 0.0
+    _made: tuple[Any, InputSchema] | None = None
 
     def run(self, *, until_done: bool) -> Consumed:
         self._steadily(self._join)
@@ -215,11 +215,11 @@ class _Consumer:
 
     def _score(self, entries: Sequence[tuple[Any, Mapping[Any, Any]]], *, deliveries: int) -> None:
         version = self.model()
-        inputs = inputs_of(version)
-        events = [_event(entry, fields, inputs) for entry, fields in entries]
+        schema = self._schema(version)
+        events = _checked([_event(entry, fields) for entry, fields in entries], schema)
         fit = [event for event in events if event.fault is None]
         try:
-            answers, failed = predict_rows(version.model, _frame(fit, inputs))
+            answers, failed = predict_rows(version.model, _frame(fit, schema))
         except REFUSALS as error:
             raise StreamError(
                 f"version {version.version} of {version.name} fails on event after event: {error}. Nothing of this "
@@ -242,6 +242,12 @@ class _Consumer:
                 self.done.failed += 1  # stays pending: it is taken over as one alone
             else:
                 self._bury(fit[number].entry, reason, fit[number])
+
+    def _schema(self, version: LoadedVersion) -> InputSchema:
+        """Made once for each version: making one takes as long as many events."""
+        if self._made is None or self._made[0] is not version.model:
+            self._made = (version.model, schema_of(version))
+        return self._made[1]
 
     def _acknowledge(self, events: Sequence[_Entry]) -> None:
         entries = [event.entry for event in events]
@@ -276,57 +282,40 @@ class _Consumer:
                     ) from error
 
 
-def _event(entry: Any, fields: Mapping[Any, Any], inputs: Sequence[Input]) -> _Entry:
+def _event(entry: Any, fields: Mapping[Any, Any]) -> _Entry:
     given = {text(name): _printable(value) for name, value in fields.items()}
     raw = given.get("row", "")
-    row, fault = _read(raw, inputs)
+    row, fault = _read(raw)
     if not given.get("id"):
         fault = "has no id, so that its result could not be told from another's"
     return _Entry(text(entry), given.get("id", ""), raw, row, fault)
 
 
-def _read(raw: str, inputs: Sequence[Input]) -> tuple[dict[str, Any], str | None]:
-    """The row, and what is wrong with it."""
+def _read(raw: str) -> tuple[dict[str, Any], str | None]:
+    """The row, or what is wrong with it."""
     try:
         row = json.loads(raw)
     except (ValueError, RecursionError) as error:
         return {}, f"its row is no JSON: {error}"
     if not isinstance(row, dict):
         return {}, f"its row is {raw[:80]}, no object of inputs by name"
-    return row, "; ".join(filter(None, [_fault(row, each) for each in inputs])) or None
+    return row, None
 
 
-def _fault(row: Mapping[str, Any], each: Input) -> str | None:
-    value = row.get(each.name)
-    if value is None:
-        return f"{each.name} is missing" if each.required else None
-    return (
-        None if _FITS[each.kind](value) else f"{each.name} is {repr(value)[:80]}, no {_WORDS.get(each.kind, each.kind)}"
-    )
+def _checked(events: Sequence[_Entry], schema: InputSchema) -> list[_Entry]:
+    """The events with the faults that the server would find in their rows; other fields than inputs may be there."""
+    optional = {each.name: None for each in schema.inputs if not each.required}
+    names = set(schema.names)
+    rows = [
+        optional | {name: value for name, value in event.row.items() if name in names and value is not None}
+        for event in events
+    ]
+    faults = schema.faults(rows)
+    return [event if event.fault else event._replace(fault=faults.get(number)) for number, event in enumerate(events)]
 
 
-def _number(value: Any) -> bool:
-    # The bound also refuses NaN, infinity and whole numbers that are too large to be floats.
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
-
-
-def _whole(bits: int) -> Callable[[Any], bool]:
-    return lambda value: type(value) is int and -(2 ** (bits - 1)) <= value < 2 ** (bits - 1)
-
-
-_FITS: dict[str, Callable[[Any], bool]] = {
-    "boolean": lambda value: isinstance(value, bool),
-    "integer": _whole(32),
-    "long": _whole(64),
-    "float": lambda value: _number(value) and abs(value) <= _LARGEST_FLOAT32,
-    "double": _number,
-    "string": lambda value: isinstance(value, str),
-}
-_WORDS = {"float": "finite float", "double": "finite double"}
-
-
-def _frame(events: Sequence[_Entry], inputs: Sequence[Input]) -> pd.DataFrame:
-    described = [{"name": each.name, "type": each.kind, "required": each.required} for each in inputs]
+def _frame(events: Sequence[_Entry], schema: InputSchema) -> pd.DataFrame:
+    described = [{"name": each.name, "type": each.type, "required": each.required} for each in schema.inputs]
     return to_frame([event.row for event in events], described)
 
 

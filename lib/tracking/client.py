@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 from urllib.request import url2pathname
 
@@ -66,6 +66,20 @@ def find_experiment(client: MlflowClient, name: str) -> str:
 def _artifact_folder(database: Path, experiment: str) -> Path:
     slug = "".join(letter if letter.isalnum() or letter in "-_." else "-" for letter in experiment).lower().strip(".-")
     return database.absolute().parent / "mlruns" / (slug or "experiment")
+
+
+def artifact_place(client: MlflowClient, location: str) -> str:
+    """`location` as anything but the store itself can read it.
+
+    A tracking server that hands out artifacts names them `mlflow-artifacts:/…`, which MLflow reads only through a
+    tracking URI set for the whole process; this names the server's address instead.
+    """
+    if urlsplit(location).scheme != "mlflow-artifacts":
+        return location
+    from mlflow.store.artifact.mlflow_artifacts_repo import MlflowArtifactsRepository
+
+    resolve: Any = MlflowArtifactsRepository.resolve_uri
+    return str(resolve(location, client.tracking_uri))
 
 
 def local_folder(artifact_uri: str) -> Path | None:

@@ -13,7 +13,7 @@ import pandas as pd
 from lib.errors import TrackingError
 from lib.settings import Settings
 from lib.tracking import safe_format
-from lib.tracking.client import find_experiment, local_folder, open_client
+from lib.tracking.client import artifact_place, find_experiment, local_folder, open_client
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
@@ -84,7 +84,9 @@ def predict(
     client = open_client(settings)
     run = stored_run(client, run_id)
     logged = ready_model(client, run)
-    model_file, described = skops_model(model_folder(logged.artifact_location), f"the model of run {run_id}")
+    model_file, described = skops_model(
+        model_folder(artifact_place(client, logged.artifact_location)), f"the model of run {run_id}"
+    )
     signature = None if described.signature is None else _columns(described.signature.inputs)
     frame = pd.DataFrame(list(rows)) if signature is None else to_frame(rows, signature)
     if not len(frame):
@@ -132,15 +134,20 @@ def artifact_file(client: MlflowClient, run_id: str, path: str) -> Path | None:
     return Path(client.download_artifacts(run_id, path)) if any(entry.path == path for entry in listed) else None
 
 
-def model_folder(location: str) -> Path:
-    """The folder of a model's files: itself in a local store, else a copy."""
+def model_folder(location: str, *, into: Path | None = None) -> Path:
+    """The folder of a model's files: itself in a local store, else a copy in `into` (else a folder that stays).
+
+    `location` is what `artifact_place` makes of it.
+    """
     # MLflow would draw a progress bar for a folder that is already here.
     folder = local_folder(location)
     if folder is not None:
         return folder
     import mlflow.artifacts
 
-    return Path(mlflow.artifacts.download_artifacts(artifact_uri=location))
+    return Path(
+        mlflow.artifacts.download_artifacts(artifact_uri=location, dst_path=None if into is None else str(into))
+    )
 
 
 def ready_model(client: MlflowClient, run: StoredRun) -> LoggedModel:
@@ -190,7 +197,7 @@ def _model(client: MlflowClient, model_id: str) -> dict[str, Any]:
         "signature": None,
     }
     try:
-        described = Model.load(str(model_folder(logged.artifact_location) / "MLmodel"))
+        described = Model.load(str(model_folder(artifact_place(client, logged.artifact_location)) / "MLmodel"))
     except (OSError, MlflowException):
         # Announced and never written: its status says so.
         return answer

@@ -26,8 +26,9 @@ from lib.errors import BatchError, UnknownVersion
 from lib.registry import load
 from lib.serving.batch import Query, export, published, score_table
 from lib.serving.batch_partition import Scoring, fingerprint
-from lib.serving.batch_predict import Input, predict_rows
+from lib.serving.batch_predict import predict_rows
 from lib.serving.batch_source import Staged
+from lib.serving.schema import Input
 from tests.lib.registered import FEATURES, a_run, champion, houses, settings_in
 
 ROOT = Path(__file__).parents[2]
@@ -151,7 +152,7 @@ def test_what_decides_an_answer_is_in_the_fingerprint(tmp_path):
         fingerprint(part, scoring),
         fingerprint(replace(part, digest="sha256:9"), scoring),
         fingerprint(part, replace(scoring, digest="sha256:9")),
-        fingerprint(part, replace(scoring, inputs=(Input("a", "double"),))),
+        fingerprint(part, replace(scoring, inputs=(Input(name="a", type="double"),))),
         fingerprint(part, replace(scoring, key="house")),
     }
     assert len(marks) == 5

@@ -113,3 +113,25 @@ def test_busy_port_is_a_clear_error(root, capsys):
     said = capsys.readouterr().err
     assert f"127.0.0.1:{port} cannot be served on" in said
     assert "PORT=" in said
+
+
+def test_root_that_cannot_be_made_is_a_clear_error(tmp_path, capsys):
+    """A folder below a file is named with the way out, before anything is trained."""
+    (tmp_path / "file").write_text("")
+    assert main(["serve", "--root", str(tmp_path / "file" / "root")]) == 1
+    said = capsys.readouterr().err
+    assert "cannot be made: Not a directory" in said
+    assert "MLOPS_ROOT" in said
+
+
+def test_waiting_server_trains_nothing(tmp_path, monkeypatch):
+    """With --wait and no model it is live, says why it is not ready, and takes its port from PORT."""
+    port = free_port()
+    monkeypatch.setenv("PORT", str(port))
+    url = f"http://127.0.0.1:{port}"
+    with process(["-m", "lib", "serve", "--root", str(tmp_path / "root"), "--wait"], tmp_path):
+        wait(lambda: answers(f"{url}/live"), 60)
+        ready = requests.get(f"{url}/ready", timeout=WAIT_S)
+    assert ready.status_code == 503
+    assert "Register a run first" in ready.json()["refused"]["reason"]
+    assert "training" not in (tmp_path / "said").read_text()

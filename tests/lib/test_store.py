@@ -118,7 +118,7 @@ def test_template_falls_back_to_the_readers_cache(tmp_path, monkeypatch):
     monkeypatch.setattr(store.sys, "prefix", str(closed))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setattr(store, "_build", lambda target: target.write_bytes(b"template"))
-    expected = tmp_path / "cache" / "mlops-workbook" / f"mlflow-{version('mlflow')}.db"
+    expected = tmp_path / "cache" / "mlops-workbook" / f"mlflow-{version('mlflow-skinny')}.db"
     assert store.template() == expected
     assert expected.read_bytes() == b"template"
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
+from mlflow import MlflowClient
 from sklearn.linear_model import LinearRegression
 from sklearn.neighbors import KNeighborsRegressor
 from sklearn.pipeline import make_pipeline
@@ -20,6 +21,7 @@ from sklearn.tree import DecisionTreeRegressor
 from lib.errors import TrackingError
 from lib.settings import Settings
 from lib.tracking import read_run, safe_format
+from lib.tracking.client import artifact_place
 from lib.tracking.code_version import add_worktree, code_version, remove_worktree
 from lib.tracking.environment import differences, environment
 from lib.tracking.importance import importance
@@ -252,3 +254,11 @@ def test_mlflow_run_trains_one_tracked_run(tmp_path, monkeypatch):
     assert record["metrics"]["validation_rmse"] > 0
     assert record["tags"]["git.status"] == "clean"
     assert git(project, "status", "--porcelain") == ""
+
+
+def test_artifacts_behind_a_server_are_named_by_its_address():
+    """What only a process-wide tracking URI could resolve becomes an address; anything else stays as it is."""
+    client = MlflowClient(tracking_uri="http://127.0.0.1:5000")
+    found = artifact_place(client, "mlflow-artifacts:/1/models/m-1/artifacts")
+    assert found == "http://127.0.0.1:5000/api/2.0/mlflow-artifacts/artifacts/1/models/m-1/artifacts"
+    assert artifact_place(client, "file:///data/mlruns/1") == "file:///data/mlruns/1"

