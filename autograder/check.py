@@ -43,7 +43,7 @@ class Judge:
         return result(cell, outcome, reason, seconds=time.perf_counter() - started)
 
     def _verdict(self, cell: Cell, ask: Ask) -> tuple[Outcome, str]:
-        installed = {
+        installed: dict[ContextVar[Any], Any] = {
             examiner: self.examine,
             check_seed: self.seed(cell.id),
             notebook_function: lambda name: _names_there(ask, [name])[name],
