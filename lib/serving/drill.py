@@ -58,15 +58,22 @@ def serving(app: Any) -> Iterator[int]:
     """
     import uvicorn
 
-    with socket.create_server(("127.0.0.1", 0)) as address:
+    with contextlib.ExitStack() as unused:
+        address = unused.enter_context(socket.create_server(("127.0.0.1", 0)))
         server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, ws="none"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [address.dup()]}, daemon=True)
+        thread = threading.Thread(target=_run, args=(server, address), daemon=True)
         thread.start()
         try:
             _await_start(server, thread)
+            unused.pop_all()  # from here on the server closes it
             yield address.getsockname()[1]
         finally:
             server.should_exit = True
+
+
+def _run(server: Any, address: socket.socket) -> None:
+    with contextlib.suppress(SystemExit):  # how uvicorn says that the app did not start
+        server.run(sockets=[address])
 
 
 def _await_start(server: Any, thread: threading.Thread) -> None:
