@@ -1,9 +1,9 @@
 # %% [markdown] id="title"
 # # 03 · Serving: the champion meets its customers
 #
-# Saturday, 11:20. The price box on the website is live, and the first partner has connected: an agency that sends its
-# houses by program. It gets a price for each, every answer says 200, everybody is pleased. On Monday somebody notices
-# that the agency sends the columns in another order. Two days of prices were computed from rooms read as square metres.
+# Saturday, 11:20. The first partner has connected to the price service: an agency that sends its houses by program. Every
+# answer says 200, everybody is pleased. On Monday somebody notices that the agency sends the columns in another order. Two
+# days of prices were computed from ages read as square metres.
 #
 # After this lab you can
 #
@@ -115,11 +115,11 @@ def log_model(trained, rows, columns=tuple(COLUMNS)):
 
 def release(name, run_id):
     """Register the model of a run under `name` and bring it to Production; returns its version."""
-    version = register(run_id, name, by="you", settings=settings).version
-    promote(name, version, to="Staging", by="you", settings=settings)
+    number = register(run_id, name, by="you", settings=settings).version
     signed = Approval(by="rita", reason="the gates of module 02 passed")
-    promote(name, version, to="Production", by="you", approval=signed, settings=settings)
-    return version
+    for stage in ("Staging", "Production"):
+        promote(name, number, to=stage, by="you", approval=signed, settings=settings)
+    return number
 
 
 # %% id="setup" folded=true
@@ -322,7 +322,7 @@ plt.show()
 #
 # **Little's law** ties it together, whatever the arrivals look like: *requests in flight = arrivals a second × seconds that each stays*. A server
 # with 40 threads, in which each request stays 0.25 s, finishes at most 40 / 0.25 = 160 a second. Send it 200, and every second
-# leaves 40 more in the queue. It does not get a bit slower; it falls behind as long as this goes on. A good server limits
+# leaves 40 more in the queue. It falls behind as long as this goes on. A good server limits
 # its queue and answers **503** with `Retry-After` when it is full: a quick no is worth more than a late yes.
 #
 # The right picture shows the way out for models: a forest of 100 trees takes little longer for 64 rows than for one. **Micro-batching**
@@ -388,15 +388,14 @@ for said, values in (("in order", right), ("area and age exchanged", wrong)):
     print(f"{said}: {by_position.predict([values])[0]:,.0f} EUR")
 
 # %% [markdown] id="after-permuted"
-# A price that nobody would question, and more than a quarter too low. Nothing in the log, nothing on the dashboard.
+# A price that nobody would question, and more than a quarter too low.
 #
 # The cure is a **schema** at the door: every input by *name*, with type, unit and range, nothing missing, nothing extra. With
-# names, the order does not matter. With ranges, `rooms: 82` is refused before it becomes a price. Even so, a schema sees only what is
-# *impossible*: age 82 and area 61 is a fine house, and somebody else's. That needs the monitoring of module 05.
+# names, the order does not matter. With ranges, `rooms: 82` is refused before it becomes a price. What it cannot
+# see is a fine house that is somebody else's, of age 82 and area 61. That needs the monitoring of module 05.
 #
 # Say who must act, in the status code. **4xx**: *you* must change something, and here is which field and why.
-# **503**: nothing is wrong with your request, come again in a moment. **500**: our fault; somebody gets woken. A server
-# that answers 400 to everything tells the customer to look for a mistake that is ours, and one that answers 200 tells nobody anything.
+# **503**: nothing is wrong with your request, come again in a moment. **500**: our fault; somebody gets woken.
 #
 # One trap that you will meet: JSON has no NaN, yet Python's reader takes the word `NaN` for a number. It passes every comparison that asks *is it too small?*, and then
 # FastAPI cannot write it into its own error message: the client gets a **500** for a bad row.
@@ -475,7 +474,7 @@ theory_alive = "B"
 #
 # **Minutes: 8**
 #
-# Servers are killed: by a deployment, by a full memory, by a cable. Ask of every step: *what if it ends right here?*
+# Servers are killed. Ask of every step: *what if it ends right here?*
 #
 # **Online.** Monitoring, billing and complaints read the **prediction log**. If the answer leaves first and the line is written after, a kill between them loses the
 # line of an answer that somebody has. So the line is on the disk *before* the answer leaves, and when the disk is full,
@@ -524,22 +523,22 @@ except LibError as problem:
 # %% [markdown] id="after-stream"
 # Twelve, not nineteen. Seven came a second time, and the sink knew their ids. In other systems the words differ and the idea stays. *Kafka*:
 # commit the offset after the sink has written. *Spark*: a micro-batch may be repeated, so the sink is keyed by batch. *Flink*: a checkpoint
-# completes after the sink. Where somebody promises *exactly once*, ask for the sink: at least once and idempotent is what is behind it.
+# completes after the sink. Behind every promise of *exactly once* stands a sink like that.
 
 # %% [markdown] id="theory-twice-question"
-# **Question.** Everything is retried after a kill. In the end, how many results has each of these: **A** one · **B** none · **C** two?
+# **Question.** Everything is retried after a kill. Which of these end with **exactly one** result? All of them, and no others.
 #
-# 1. A consumer acknowledges an event, then is killed before it writes the result
-# 2. A consumer inserts a row under the event's id (an existing one is replaced), then is killed before it acknowledges
-# 3. A consumer appends a line to a file, then is killed before it acknowledges
-# 4. A server sends the answer, and is killed before a background task writes the log: lines in the log
-# 5. A batch writes Tuesday's rows into a new file, is killed before the file is renamed to its final name, and is started again: copies of Tuesday
-# 6. A batch appends Tuesday's rows to a table, commits, is killed before it notes that Tuesday is done, and is started again: copies of Tuesday
+# - **A** A consumer acknowledges an event, then is killed before it writes the result
+# - **B** A consumer inserts a row under the event's id (an existing one is replaced), then is killed before it acknowledges
+# - **C** A consumer appends a line to a file, then is killed before it acknowledges
+# - **D** A server sends the answer, and is killed before a background task writes its line to the log
+# - **E** A batch writes Tuesday's rows into a new file, and is killed before the file is renamed to its final name
+# - **F** A batch appends Tuesday's rows to a table, commits, and is killed before it notes that Tuesday is done
 
-# %% id="theory-twice" answer="match" keys="123456" options="ABC" points=4
-theory_twice = None  # such as {"1": "A", "2": "A", "3": "A", "4": "A", "5": "A", "6": "A"}
+# %% id="theory-twice" answer="several" options="ABCDEF" points=4
+theory_twice = None  # a set of letters, such as {"A", "F"}
 ### BEGIN SOLUTION
-theory_twice = {"1": "B", "2": "A", "3": "C", "4": "B", "5": "A", "6": "C"}
+theory_twice = {"B", "E"}
 ### END SOLUTION
 
 # %% [markdown] id="the-box" half="theory" minutes=6
@@ -572,15 +571,14 @@ shown = [name for name in names if not name.startswith(".wh.") and f".wh.{name}"
 print("the container shows", shown, "| the password is in the image:", b"correct-horse" in b"".join(image))
 
 # %% [markdown] id="after-layers"
-# The container does not show it, and whoever pulls the image can read it. So a secret never enters a layer: copy what you need by name,
-# and give secrets to the *running* container.
+# Hidden from the container, there for whoever pulls the image. So copy what you need by name, and give secrets to the *running* container.
 #
 # Four more habits. **Pin** everything, base image and packages, by a lock with hashes: an image built next month should be the one you tested.
 # Run as a **user**, not as root: a hole in the server is then a hole in a user. Copy and install the lock *before* your code,
 # so that a changed line of code does not install everything again. And start the server in **exec form**, `CMD ["python", …]`: written as a plain
 # line, a shell stands in between, the signal to stop ends there, and every stop becomes a kill.
 #
-# On **Kubernetes** you do not start containers; you write down what you want, and controllers make it so.
+# On **Kubernetes** you write down what you want, and controllers make it so.
 #
 # | object, or its part | says |
 # |---|---|
@@ -593,7 +591,7 @@ print("the container shows", shown, "| the password is in the image:", b"correct
 # | PodDisruptionBudget | how many must stay while machines are emptied for maintenance |
 # | NetworkPolicy | who may talk to whom |
 #
-# `assets/kubernetes/serving.yaml` holds them for this course's server. Read it once; each document says why it is there.
+# `assets/kubernetes/serving.yaml` holds them for this course's server, each with its reason. Read it once.
 
 # %% [markdown] id="theory-manifest-question"
 # **Question.** What would have prevented each of these?
@@ -853,7 +851,6 @@ def make_app(shelf, record):
         condition: int = Field(ge=1, le=5)
 
     class Houses(BaseModel):
-        model_config = ConfigDict(extra="forbid")
         rows: list[House] = Field(min_length=1, max_length=MAX_ROWS)
 
     @app.exception_handler(RequestValidationError)
@@ -861,21 +858,18 @@ def make_app(shelf, record):
         faults = [{"field": str(each["loc"][-1]), "reason": each["msg"]} for each in problem.errors()]
         return JSONResponse({"detail": faults}, 422)
 
-    def later(reason):
-        return HTTPException(503, reason, headers={"Retry-After": "1"})
-
     @app.post("/predict")
     def predict(houses: Houses):
         bundle = shelf.bundle
         if bundle is None:
-            raise later("no model serves yet")
+            raise HTTPException(503, "no model serves yet", headers={"Retry-After": "1"})
         rows = [house.model_dump() for house in houses.rows]
         predictions = bundle.model.predict(pd.DataFrame(rows)[COLUMNS]).tolist()
         request_id = uuid4().hex
         try:
             record(request_id, bundle.version, rows, predictions)
         except OSError as problem:
-            raise later("the answer cannot be recorded") from problem
+            raise HTTPException(503, "no record, no answer", headers={"Retry-After": "1"}) from problem
         return {"request_id": request_id, "model_version": bundle.version, "predictions": predictions}
 
     ### END SOLUTION
