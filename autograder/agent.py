@@ -5,9 +5,11 @@ It decides nothing. Whatever a learner does to this module can only change the l
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import traceback
+from types import CodeType
 from typing import Any
 
 from autograder import wire
@@ -17,7 +19,7 @@ _CELL_FILE = re.compile(r'File "[^"]*ipykernel_[^"]*"')
 
 
 def answer(request: str) -> str:
-    """Serve one JSON request (`names`, `getattr` or `call`) and return a JSON reply; exceptions travel as text."""
+    """Serve one JSON request (`names`, `prints`, `getattr` or `call`), in JSON; exceptions travel as text."""
     try:
         message = json.loads(request)
         return '{"ok":' + wire.dumps(_serve(message), _handle) + "}"
@@ -31,12 +33,41 @@ def _serve(message: dict[str, Any]) -> object:
     if op == "names":
         namespace = _user_namespace()
         return {name: namespace[name] for name in message["names"] if name in namespace}
+    if op == "prints":
+        return fingerprints(_user_namespace(), message["names"])
     target = _handles[message["handle"]]
     if op == "getattr":
         return getattr(target, message["name"])
     args = wire.decode(message["args"], _object)
     kwargs = wire.decode(message["kwargs"], _object)
     return target(*args, **kwargs)
+
+
+def fingerprints(namespace: dict[str, Any], names: list[str]) -> dict[str, str]:
+    """Of each function or class in `namespace`, a digest of its code: the same wherever the same text defined it."""
+    return {name: _fingerprint(namespace.get(name)) for name in names}
+
+
+def _fingerprint(thing: object) -> str:
+    if isinstance(thing, type):
+        methods = {name: getattr(part, "fget", part) for name, part in vars(thing).items()}
+        shape: object = [(name, _shape(part)) for name, part in sorted(methods.items()) if _shape(part)]
+    else:
+        shape = _shape(thing)
+    return hashlib.sha256(repr(shape).encode()).hexdigest()
+
+
+def _shape(thing: object) -> object:
+    """What a function does, without file, lines and addresses; None for anything else."""
+    code = getattr(thing, "__code__", thing)
+    if not isinstance(code, CodeType):
+        return None
+    constants = [_shape(each) or _constant(each) for each in code.co_consts]
+    return code.co_code, code.co_names, code.co_varnames, code.co_freevars, constants
+
+
+def _constant(value: object) -> str:
+    return repr(sorted(map(repr, value))) if isinstance(value, frozenset) else repr(value)
 
 
 def _user_namespace() -> dict[str, Any]:

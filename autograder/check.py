@@ -10,12 +10,15 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
+from autograder.agent import fingerprints
 from autograder.errors import GraderError, KernelDied
 from autograder.lab import Failure, Raised, check_seed, examiner, notebook_function
 from autograder.models import Cell, CheckResult, Lab, Outcome
 from autograder.names import assigned_names, free_names
-from autograder.proxy import Ask, fetch_names
+from autograder.proxy import Ask, fetch_fingerprints, fetch_names
 from autograder.readable import readable
+
+SHARED = "autograder_check"  # the module that functions of shared cells belong to, in the grader
 
 
 @dataclass(frozen=True)
@@ -46,7 +49,7 @@ class Judge:
         installed: dict[ContextVar[Any], Any] = {
             examiner: self.examine,
             check_seed: self.seed(cell.id),
-            notebook_function: lambda name: _names_there(ask, [name])[name],
+            notebook_function: lambda name: self._function_there(ask, name),
         }
         try:
             with contextlib.redirect_stdout(io.StringIO()), _during(installed):
@@ -71,6 +74,19 @@ class Judge:
         theirs = {name for target in cell.targets for name in assigned_names(self.lab[target].source)}
         wanted = sorted(free_names(cell.source) & theirs)
         return {**self.shared, **_names_there(ask, wanted)}
+
+    def _function_there(self, ask: Ask, name: str) -> Any:
+        """A shared function in the learner's kernel, if all shared functions are still the course's own there."""
+        found = _names_there(ask, [name])[name]
+        ours = [name for name, value in self.shared.items() if getattr(value, "__module__", None) == SHARED]
+        there = fetch_fingerprints(ask, ours)
+        changed = [name for name, print_ in fingerprints(self.shared, ours).items() if there.get(name) != print_]
+        if changed:
+            raise Failure(
+                f"your notebook redefines {', '.join(changed)}, which a cell of the course defines: take another name, "
+                "and run the notebook from the top"
+            )
+        return found
 
     def _code(self, cell: Cell) -> Any:
         if cell.id not in self._compiled:
@@ -116,7 +132,7 @@ def result(
 
 def shared_names(lab: Lab, parameters: dict[str, Any]) -> dict[str, Any]:
     """Run the parameters and shared cells here, in the trusted process; injected `parameters` win."""
-    names: dict[str, Any] = {"__name__": "autograder_check"}
+    names: dict[str, Any] = {"__name__": SHARED}
     for cell in lab.cells:
         if cell.role in ("parameters", "shared"):
             try:

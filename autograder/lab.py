@@ -115,8 +115,9 @@ def examine(target: str, **arguments: Any) -> Any:
 def in_notebook(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
     """Call a `function` of a shared cell where the learner's objects live, so that it can use them: serve an app, say.
 
-    In a learner's notebook this is a plain call. In the grader it runs in the learner's kernel, and what it returns is
-    the learner's word, as is what a function of theirs returns.
+    In a learner's notebook this is a plain call. In the grader it runs in the learner's kernel, after a look whether
+    the shared functions there are the course's own. What it returns is the learner's word, as is what a function of
+    theirs returns: whoever bends the libraries in their kernel can only bend their own answers.
     """
     find = notebook_function.get()
     return (function if find is None else find(function.__name__))(*args, **kwargs)
@@ -209,6 +210,8 @@ _FORMS = {
 
 
 def _same(got: object, expected: object, *, rel: float, abs_tol: float) -> bool:
+    if type(got).__module__ == "numpy" and getattr(got, "shape", None) == ():
+        got = got.item()  # type: ignore[attr-defined]  # as it arrives in the grader
     if isinstance(expected, bool) or expected is None or isinstance(expected, str):
         return type(got) is type(expected) and got == expected
     if isinstance(expected, (int, float)):

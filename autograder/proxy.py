@@ -60,6 +60,12 @@ def fetch_names(ask: Ask, names: list[str]) -> dict[str, Any]:
     return {name: value for name, value in values.items() if name in names}
 
 
+def fetch_fingerprints(ask: Ask, names: list[str]) -> dict[str, str]:
+    """What `agent.fingerprints` says of these names in the learner's kernel."""
+    prints = _request(ask, {"op": "prints", "names": names}, "the notebook")
+    return prints if isinstance(prints, dict) else {}
+
+
 def _give_back(value: object) -> dict[str, Any]:
     if isinstance(value, Remote):
         return {"$": "handle", "id": value._data["id"]}  # noqa: SLF001 - the same concept

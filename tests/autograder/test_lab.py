@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 
+import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 
@@ -39,6 +40,13 @@ def test_other_values_fail(got: object, expected: object) -> None:
     """NaN, truth for numbers, near misses and wrong shapes do not pass."""
     with pytest.raises(Failure):
         expect(got, expected, rel=1e-9)
+
+
+def test_numpy_scalars_compare_as_they_arrive_in_the_grader() -> None:
+    """What passes when graded passes in the notebook, too: np.int64(17) is 17."""
+    expect([np.int64(17), np.float64(0.5), np.True_], [17, 0.5, True])
+    with pytest.raises(Failure):
+        expect(np.float64("nan"), 1.0, rel=1.0)
 
 
 def test_integers_compare_exactly_without_a_tolerance() -> None:

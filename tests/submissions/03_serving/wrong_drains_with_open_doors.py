@@ -23,8 +23,6 @@ def install(shelf, version, model):
         prices = np.asarray(model.predict(GOLDEN), dtype=float)
     except Exception as problem:
         raise ValueError(f"version {version} cannot price the golden rows: {problem!r}") from problem
-    if prices.shape != (len(GOLDEN),):
-        raise ValueError(f"version {version} gave answers of shape {prices.shape} for {len(GOLDEN)} houses")
-    if not np.all((prices >= LOWEST) & (prices <= HIGHEST)):
+    if prices.shape != (len(GOLDEN),) or not np.all((prices >= LOWEST) & (prices <= HIGHEST)):
         raise ValueError(f"version {version} gave {prices.tolist()} for the golden rows")
     shelf.bundle = Bundle(version, model)

@@ -10,6 +10,9 @@ def follow(shelf, name):
     except UnknownVersion:
         shelf.bundle = None
         return
+    except LibError as problem:
+        shelf.refused = str(problem)
+        return
     if shelf.bundle is not None:
         return
     try:

@@ -6,7 +6,7 @@
 def choose(days, service_s, slo_s):
     """The cheapest (target, minimum) that keeps the promise on `days`, or None."""
     wait_s, good = slo_s, []
-    if wait_s <= 0:
+    if service_s >= slo_s:
         return None
     for target, minimum in itertools.product(TARGETS, MINIMUMS):
         played = [one_day(load, target, minimum, wait_s) for load in days]

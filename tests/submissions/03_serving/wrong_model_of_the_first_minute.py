@@ -18,7 +18,6 @@ def make_app(shelf, record):
         condition: int = Field(ge=1, le=5)
 
     class Houses(BaseModel):
-        model_config = ConfigDict(extra="forbid")
         rows: list[House] = Field(min_length=1, max_length=MAX_ROWS)
 
     @app.exception_handler(RequestValidationError)
@@ -26,20 +25,17 @@ def make_app(shelf, record):
         faults = [{"field": str(each["loc"][-1]), "reason": each["msg"]} for each in problem.errors()]
         return JSONResponse({"detail": faults}, 422)
 
-    def later(reason):
-        return HTTPException(503, reason, headers={"Retry-After": "1"})
-
     @app.post("/predict")
     def predict(houses: Houses):
         if bundle is None:
-            raise later("no model serves yet")
+            raise HTTPException(503, "no model serves yet", headers={"Retry-After": "1"})
         rows = [house.model_dump() for house in houses.rows]
         predictions = bundle.model.predict(pd.DataFrame(rows)[COLUMNS]).tolist()
         request_id = uuid4().hex
         try:
             record(request_id, bundle.version, rows, predictions)
         except OSError as problem:
-            raise later("the answer cannot be recorded") from problem
+            raise HTTPException(503, "no record, no answer", headers={"Retry-After": "1"}) from problem
         return {"request_id": request_id, "model_version": bundle.version, "predictions": predictions}
 
     return app

@@ -9,6 +9,9 @@ def follow(shelf, name):
     except UnknownVersion:
         shelf.bundle = None
         return
+    except LibError as problem:
+        shelf.bundle, shelf.refused = None, str(problem)
+        return
     if shelf.bundle is not None and shelf.bundle.version == champion.version:
         return
     try:

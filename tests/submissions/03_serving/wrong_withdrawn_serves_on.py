@@ -8,6 +8,9 @@ def follow(shelf, name):
         champion = load(name, settings=settings)
     except UnknownVersion:
         return
+    except LibError as problem:
+        shelf.refused = str(problem)
+        return
     if shelf.bundle is not None and shelf.bundle.version == champion.version:
         return
     try:
