@@ -30,6 +30,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="answer predictions over HTTP with the registry's champion")
     serve.set_defaults(run=_serve)
     serve.add_argument("--model", help="the registered model (settings: served_model)")
+    serve.add_argument("--model-version", type=int, metavar="N", help="serve this version instead of the champion")
     serve.add_argument("--root", type=Path, help=f"where stores and predictions lie (MLOPS_ROOT, else {SERVING_ROOT})")
     serve.add_argument("--host", default="127.0.0.1")
     serve.add_argument("--port", type=int, default=8000)
@@ -52,9 +53,10 @@ def _serve(options: argparse.Namespace) -> int:
         settings = settings.model_copy(update={"root": options.root or SERVING_ROOT})
     model = options.model or settings.served_model
     settings.root.mkdir(parents=True, exist_ok=True)
-    ensure_champion(model, settings=settings, say=_say)
+    if options.model_version is None:
+        ensure_champion(model, settings=settings, say=_say)
     serve(
-        model, settings=settings, host=options.host, port=options.port, workers=options.workers, policy=options.policy,
+        model, settings=settings, version=options.model_version, host=options.host, port=options.port, workers=options.workers, policy=options.policy,
         drain_s=options.drain, say=_say,
     )  # fmt: skip
     return 0
