@@ -8,6 +8,7 @@ import os
 import socket
 import tempfile
 import time
+from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
@@ -27,7 +28,7 @@ class Replica:
     """Starts at once; `with` stops it at the end. It ends with this process, too, in whatever way that ends.
 
     Without `version` it serves the champion of `model` and follows the registry; with it, that version whatever its
-    stage. `address` is `127.0.0.1:PORT`. The first of a process takes some seconds, most of it imports; see `start_process`.
+    stage. `address` is `127.0.0.1:PORT`. The first one that a process starts takes some seconds; see `start_process`.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class Replica:
         self._process.terminate()
 
     def stop(self, limit_s: float = DRAIN_S) -> None:
-        """Have it finish what it has taken and end; after `limit_s` it is killed. What it said is forgotten."""
+        """Have it finish what it has taken and end; after `limit_s` it is killed."""
         self.terminate()
         self._process.join(limit_s)
         self.kill()
@@ -114,6 +115,7 @@ class Replica:
         """End it at once; what it had taken is not answered."""
         self._process.kill()
         self._process.join()
+        Path(self._said.name).unlink(missing_ok=True)
 
     def _not_ready(self) -> str | None:
         if (how := self.end()) is not None:
