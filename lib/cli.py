@@ -56,8 +56,8 @@ def _serve(options: argparse.Namespace) -> int:
     if options.model_version is None:
         ensure_champion(model, settings=settings, say=_say)
     serve(
-        model, settings=settings, version=options.model_version, host=options.host, port=options.port, workers=options.workers, policy=options.policy,
-        drain_s=options.drain, say=_say,
+        model, settings=settings, version=options.model_version, host=options.host, port=options.port,
+        workers=options.workers, policy=options.policy, drain_s=options.drain, say=_say,
     )  # fmt: skip
     return 0
 

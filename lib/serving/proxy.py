@@ -16,7 +16,7 @@ SERVED_BY = "X-Served-By"
 
 @dataclass(frozen=True)
 class Counts:
-    """Of one backend since it was added: requests given to it, those running now, and those it failed (5xx or nothing)."""
+    """Of one backend since it was added: requests given to it, those that run now, those it failed (5xx or nothing)."""
 
     requests: int
     running: int
@@ -27,8 +27,9 @@ class Proxy(Protocol):
     """What both kinds do.
 
     A request that a backend has not got (its connection was refused) goes to another, whatever its method; one that it
-    may have got goes to another only if it is a GET or a HEAD, else the client is told 502. A POST is never sent twice.
-    With no backend to take it, the answer is 503. Every answer of a backend names it in `X-Served-By`.
+    may have got goes to another only if it is a GET or a HEAD, else the client gets a 502 (from HAProxy, on a connection
+    that it had used before, the end of that connection). A POST is never sent twice. With no backend to take it, the
+    answer is 503. Every answer of a backend names it in `X-Served-By`.
     """
 
     kind: Kind
@@ -53,12 +54,15 @@ def open_proxy(port: int = 0, *, kind: Kind | None = None) -> Iterator[Proxy]:
     is for a learner's machine, a thread of this process that takes some hundred requests a second, of at most 16 MiB.
     Raises ProxyError when the port is taken, or HAProxy is asked for and missing.
     """
+    from lib.serving.proxy_embedded import embedded
+    from lib.serving.proxy_haproxy import haproxy
+
     if kind == "haproxy" or (kind is None and shutil.which("haproxy")):
-        from lib.serving.proxy_haproxy import haproxy as running
+        with haproxy(port) as moved:
+            yield moved
     else:
-        from lib.serving.proxy_embedded import embedded as running
-    with running(port) as proxy:
-        yield proxy
+        with embedded(port) as inside:
+            yield inside
 
 
 def check_weights(weights: Mapping[str, int]) -> None:

@@ -22,9 +22,10 @@ BODY_BYTES = 16 * 2**20
 _START_S = 10.0
 _TIMEOUT = aiohttp.ClientTimeout(total=60, sock_connect=2)
 # They are about one connection, and the two sides have one each (RFC 9110, 7.6.1); the lengths are set anew.
-_HOP_BY_HOP = frozenset(
-    ["connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade", "content-length"]
-)  # fmt: skip
+_HOP_BY_HOP = frozenset({
+    "connection", "keep-alive", "proxy-authenticate", "proxy-authorization", "te", "trailer", "transfer-encoding",
+    "upgrade", "content-length",
+})  # fmt: skip
 
 
 @contextmanager

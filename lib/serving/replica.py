@@ -72,6 +72,8 @@ class Replica:
 
     def said(self) -> str:
         """The end of what it wrote."""
+        if self._said.closed:
+            return self._last_words
         size = os.fstat(self._said.fileno()).st_size
         return os.pread(self._said.fileno(), 2000, max(0, size - 2000)).decode(errors="replace").strip() or "nothing"
 
@@ -115,6 +117,8 @@ class Replica:
         """End it at once; what it had taken is not answered."""
         self._process.kill()
         self._process.join()
+        self._last_words = self.said()
+        self._said.close()
         Path(self._said.name).unlink(missing_ok=True)
 
     def _not_ready(self) -> str | None:

@@ -11,6 +11,7 @@ import threading
 import time
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,7 +20,10 @@ from lib.settings import Settings
 
 _OVERSTAY_S = 10.0
 # Imported by the fork server, which has no threads of its own yet: a replica then starts in a tenth of the time.
-_WARM = ["lib.serving.warm"]
+_WARM = [
+    "lib.serving.server", "lib.serving.app", "mlflow.sklearn", "skops.io", "sklearn.ensemble", "sklearn.linear_model",
+    "sklearn.pipeline", "uvicorn.lifespan.on", "uvicorn.loops.auto", "uvicorn.protocols.http.auto",
+]  # fmt: skip
 
 
 class Serving(BaseModel):
@@ -74,7 +78,7 @@ def _write_to(said: str) -> None:
     for stream in (1, 2):
         os.dup2(file, stream)
     os.close(file)
-    os.unlink(said)  # the parent has it open, too: nothing is left behind
+    Path(said).unlink()  # the parent has it open, too: nothing is left behind
 
 
 def _end_with_parent() -> None:

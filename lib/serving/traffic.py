@@ -17,12 +17,14 @@ from dataclasses import dataclass, field
 import aiohttp
 
 ANSWER_S = 30.0
-Check = Callable[[int, int, bytes], str | None]
+Check = Callable[[int, bytes], str | None]
+_NOTICE_S = 0.1
+_JSON = {"Content-Type": "application/json"}
 
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """One request: its number, when it was due and how long after that its answer was there (s); None = nothing wrong."""
+    """One request: its number, when it was due, how long after that its answer was there (s), and what was wrong."""
 
     number: int
     due_s: float
@@ -32,11 +34,12 @@ class Sent:
 
 @dataclass
 class Traffic:
-    """What was sent so far; `answered` is added to while it runs, in the order of the answers."""
+    """What was sent; `answered` grows while it runs, in the order of the answers. Once `stopped` is set, no more is."""
 
     due_s: Sequence[float]
     started: float = field(default_factory=time.monotonic)
     answered: list[Sent] = field(default_factory=list)
+    stopped: threading.Event = field(default_factory=threading.Event)
 
     @property
     def now_s(self) -> float:
@@ -47,13 +50,6 @@ class Traffic:
     def wrong(self) -> list[Sent]:
         """Those that failed."""
         return [sent for sent in self.answered if sent.wrong is not None]
-
-    def __post_init__(self) -> None:
-        self._stop = threading.Event()
-
-    def stop(self) -> None:
-        """Send no more; those on their way are waited for."""
-        self._stop.set()
 
 
 def arrivals(rate: Callable[[float], float], seconds: float, *, top: float, seed: int = 0) -> Iterator[float]:
@@ -73,16 +69,16 @@ def traffic(
 ) -> Iterator[Traffic]:
     """POST JSON to `url` at `due_s` (s from now) from a thread, request `n` with the body `n` modulo their number.
 
-    Anything but a 200 within 30 s is wrong, and so is what `check(number, status, body)` has a reason against. The end
-    of the block waits for all of `due_s`, unless `stop` was called, and for every answer.
+    Anything but a 200 within 30 s is wrong, and so is an answer that `check(number, body)` has a reason against. The
+    end of the block waits for all of `due_s`, unless it was stopped, and for every answer.
     """
-    sending = Traffic(due_s)
+    sending, client = Traffic(due_s), _Client(url, bodies, check or _any)
     failed: list[BaseException] = []
 
     def run() -> None:
         try:
-            asyncio.run(_send(sending, url, bodies, check or _any))
-        except BaseException as error:  # noqa: BLE001  told to the caller below
+            asyncio.run(client.send(sending))
+        except BaseException as error:  # noqa: BLE001  raised below, in the thread that can tell somebody
             failed.append(error)
 
     thread = threading.Thread(target=run, name="traffic", daemon=True)
@@ -90,7 +86,7 @@ def traffic(
     try:
         yield sending
     except BaseException:
-        sending.stop()
+        sending.stopped.set()
         raise
     finally:
         thread.join()
@@ -98,31 +94,36 @@ def traffic(
         raise failed[0]
 
 
-async def _send(sending: Traffic, url: str, bodies: Sequence[bytes], check: Check) -> None:
-    connector = aiohttp.TCPConnector(limit=0)
-    timeout = aiohttp.ClientTimeout(total=ANSWER_S)
-    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
-        async with asyncio.TaskGroup() as running:
+@dataclass(frozen=True)
+class _Client:
+    url: str
+    bodies: Sequence[bytes]
+    check: Check
+
+    async def send(self, sending: Traffic) -> None:
+        connector = aiohttp.TCPConnector(limit=0)
+        timeout = aiohttp.ClientTimeout(total=ANSWER_S)
+        async with (
+            aiohttp.ClientSession(connector=connector, timeout=timeout, headers=_JSON) as session,
+            asyncio.TaskGroup() as running,
+        ):
             for number, due_s in enumerate(sending.due_s):
-                while (early := due_s - sending.now_s) > 0 and not sending._stop.is_set():  # noqa: SLF001
-                    await asyncio.sleep(min(early, 0.1))
-                if sending._stop.is_set():  # noqa: SLF001
+                while (early := due_s - sending.now_s) > 0 and not sending.stopped.is_set():
+                    await asyncio.sleep(min(early, _NOTICE_S))  # noqa: ASYNC110  the event is another thread's
+                if sending.stopped.is_set():
                     break
-                running.create_task(_one(sending, session, url, number, bodies[number % len(bodies)], check))
+                running.create_task(self._ask(session, sending, number))
+
+    async def _ask(self, session: aiohttp.ClientSession, sending: Traffic, number: int) -> None:
+        try:
+            async with session.post(self.url, data=self.bodies[number % len(self.bodies)]) as answer:
+                content = await answer.read()
+            wrong = self.check(number, content) if answer.status == 200 else f"{answer.status} {content[:200]!r}"
+        except (aiohttp.ClientError, TimeoutError, OSError) as error:
+            wrong = repr(error)
+        due_s = sending.due_s[number]
+        sending.answered.append(Sent(number, due_s, sending.now_s - due_s, wrong))
 
 
-async def _one(
-    sending: Traffic, session: aiohttp.ClientSession, url: str, number: int, body: bytes, check: Check
-) -> None:
-    try:
-        async with session.post(url, data=body, headers={"Content-Type": "application/json"}) as answer:
-            content = await answer.read()
-        wrong = f"{answer.status} {content[:200]!r}" if answer.status != 200 else check(number, answer.status, content)
-    except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        wrong = repr(error)
-    due_s = sending.due_s[number]
-    sending.answered.append(Sent(number, due_s, sending.now_s - due_s, wrong))
-
-
-def _any(_number: int, _status: int, _body: bytes) -> None:
+def _any(_number: int, _body: bytes) -> None:
     return None

@@ -9,6 +9,7 @@ import socket
 import threading
 from collections import Counter
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 
 import pytest
 import requests
@@ -60,7 +61,7 @@ class Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self.wfile.write(said)
 
-    do_GET = do_POST
+    do_GET = do_POST  # noqa: N815
 
     def log_message(self, *_):
         pass
@@ -226,4 +227,4 @@ def test_haproxy_ends_with_a_killed_parent(tmp_path):
         wait(lambda: (tmp_path / "said").read_text().endswith("\n"))
         pid, folder = (tmp_path / "said").read_text().split()
         parent.kill()
-        wait(lambda: not os.path.exists(f"/proc/{pid}") and not os.path.exists(folder))
+        wait(lambda: not Path("/proc", pid).exists() and not Path(folder).exists())

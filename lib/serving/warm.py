@@ -1,3 +1,0 @@
-"""Imports what a server needs, and nothing else: for processes that are forked from one that has done so."""
-
-
