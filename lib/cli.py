@@ -11,6 +11,7 @@ from lib.errors import LibError
 from lib.settings import Settings
 
 SERVING_ROOT = Path("out", "serving")
+AUTOSCALE_OUT = Path("out", "autoscale")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -41,6 +42,19 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--drain", type=float, default=0.0, metavar="SECONDS", help="between SIGTERM and the closed door"
     )
+    autoscale = commands.add_parser("autoscale", help="replicas behind a proxy follow a load that rises and falls")
+    autoscale.set_defaults(run=_autoscale)
+    autoscale.add_argument("--model", help="the registered model (settings: served_model)")
+    autoscale.add_argument("--root", type=Path, help=f"where stores lie (MLOPS_ROOT, else {SERVING_ROOT})")
+    autoscale.add_argument("--out", type=Path, default=AUTOSCALE_OUT, help="for the picture and the record")
+    autoscale.add_argument("--seconds", type=float, default=90.0, help="how long; shorter is also faster")
+    autoscale.add_argument("--peak", type=float, default=120.0, metavar="RATE", help="requests a second at the top")
+    autoscale.add_argument("--maximum", type=int, default=8, metavar="REPLICAS")
+    autoscale.add_argument(
+        "--service-time", type=float, default=0.1, metavar="SECONDS", help="of the simulated look-up"
+    )
+    autoscale.add_argument("--connections", type=int, default=4, help="look-ups that a replica can have under way")
+    autoscale.add_argument("--proxy", choices=["haproxy", "embedded"], help="without it, HAProxy where there is one")
     return parser
 
 
@@ -48,11 +62,8 @@ def _serve(options: argparse.Namespace) -> int:
     from lib.serving.first import ensure_champion
     from lib.serving.server import serve
 
-    settings = Settings()
-    if options.root is not None or "root" not in settings.model_fields_set:
-        settings = settings.model_copy(update={"root": options.root or SERVING_ROOT})
+    settings = _settings(options)
     model = options.model or settings.served_model
-    settings.root.mkdir(parents=True, exist_ok=True)
     if options.model_version is None:
         ensure_champion(model, settings=settings, say=_say)
     serve(
@@ -60,6 +71,30 @@ def _serve(options: argparse.Namespace) -> int:
         workers=options.workers, policy=options.policy, drain_s=options.drain, say=_say,
     )  # fmt: skip
     return 0
+
+
+def _autoscale(options: argparse.Namespace) -> int:
+    from lib.serving.autoscale_demo import Demo, run_demo
+    from lib.serving.autoscale_view import watch
+    from lib.serving.lookup import SimulatedLookup
+
+    settings = _settings(options)
+    demo = Demo(
+        seconds=options.seconds, peak=options.peak, maximum=options.maximum, proxy=options.proxy,
+        lookup=SimulatedLookup(seconds=options.service_time, connections=options.connections),
+    )  # fmt: skip
+    model = options.model or settings.served_model
+    with watch() as (say, show):
+        return 0 if run_demo(demo, model, settings=settings, out=options.out, say=say, show=show) else 1
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """With the root that was asked for, or the usual one."""
+    settings = Settings()
+    if options.root is not None or "root" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"root": options.root or SERVING_ROOT})
+    settings.root.mkdir(parents=True, exist_ok=True)
+    return settings
 
 
 def _say(text: str) -> None:

@@ -7,7 +7,6 @@ requests, wait until the running ones are answered, then SIGTERM. So no request 
 
 from __future__ import annotations
 
-import http.client
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -21,7 +20,6 @@ from lib.serving.replica import DRAIN_S, READY_S, Replica
 State = Literal["starting", "serving", "draining", "stopping"]
 Start = Callable[[int | None], Replica]
 _POLL_S = 0.02
-_PREDICTING = ("/predict", "/invocations", "/v2/models/")
 
 
 @dataclass
@@ -93,6 +91,11 @@ class Fleet:
         """How many replicas stand there now."""
         return sum(member.state == state for member in self.members)
 
+    @property
+    def serving(self) -> list[Replica]:
+        """Those that take requests."""
+        return [member.replica for member in self.members if member.state == "serving"]
+
     def reconcile(self) -> None:
         """Take the next steps towards what is wanted, without waiting.
 
@@ -108,7 +111,7 @@ class Fleet:
 
     def settled(self) -> bool:
         """Whether what there is now is what is wanted."""
-        serving = Counter(member.replica.version for member in self.members if member.state == "serving")
+        serving = Counter(replica.version for replica in self.serving)
         wanted = Counter({version: count for version, count in self._wanted.items() if count})
         return serving == wanted and len(self.members) == serving.total()
 
@@ -135,21 +138,6 @@ class Fleet:
                 member.replica.kill()
             self.members.clear()
 
-    def busy_seconds(self) -> dict[str, float]:
-        """By address of each that serves: the seconds of all its predictions so far, from its /metrics.
-
-        The growth over a second is the mean number of requests that were being answered (Little's law). One that does
-        not answer is left out.
-        """
-        found = {}
-        for member in self.members:
-            if member.state == "serving":
-                try:
-                    found[member.replica.address] = _seconds(member.replica.get("/metrics")[1].decode())
-                except (OSError, http.client.HTTPException):
-                    continue
-        return found
-
     def _look_after(self, member: Member) -> ReplicaDied | None:
         """Move one replica on by itself; returns why it never was ready."""
         replica = member.replica
@@ -167,9 +155,11 @@ class Fleet:
         elif member.state == "draining":
             # Not in the table any more, or nothing left to answer there.
             counts = self.proxy.counts().get(replica.address)
-            if (self._weights.get(replica.address) == 0 and counts and not counts.running) or (
-                replica.address not in self._weights
-            ) or member.age_s > self._drain_s:
+            if (
+                (self._weights.get(replica.address) == 0 and counts and not counts.running)
+                or (replica.address not in self._weights)
+                or member.age_s > self._drain_s
+            ):
                 replica.terminate()
                 member.enter("stopping")
         elif member.state == "stopping" and member.age_s > self._drain_s:
@@ -198,7 +188,7 @@ class Fleet:
             self._weights = wanted
 
     def _wanted_weights(self) -> dict[str, int]:
-        serving = [member.replica for member in self.members if member.state == "serving"]
+        serving = self.serving
         of_version = Counter(replica.version for replica in serving)
         shares = self._shares or dict(of_version)
         parts = {replica.address: shares.get(replica.version, 0.0) / of_version[replica.version] for replica in serving}
@@ -206,14 +196,3 @@ class Fleet:
         # A small share is never rounded to nothing.
         weights = {address: max(round(TOP_WEIGHT * part / top), part > 0) for address, part in parts.items()}
         return weights | {member.replica.address: 0 for member in self.members if member.state == "draining"}
-
-
-def _seconds(text: str) -> float:
-    from prometheus_client.parser import text_string_to_metric_families
-
-    return sum(
-        sample.value
-        for family in text_string_to_metric_families(text)
-        for sample in family.samples
-        if sample.name == "serving_request_duration_seconds_sum" and sample.labels["path"].startswith(_PREDICTING)
-    )
