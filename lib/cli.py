@@ -47,13 +47,13 @@ def _parser() -> argparse.ArgumentParser:
     autoscale.add_argument("--model", help="the registered model (settings: served_model)")
     autoscale.add_argument("--root", type=Path, help=f"where stores lie (MLOPS_ROOT, else {SERVING_ROOT})")
     autoscale.add_argument("--out", type=Path, default=AUTOSCALE_OUT, help="for the picture and the record")
-    autoscale.add_argument("--seconds", type=float, default=90.0, help="how long; shorter is also faster")
-    autoscale.add_argument("--peak", type=float, default=120.0, metavar="RATE", help="requests a second at the top")
-    autoscale.add_argument("--maximum", type=int, default=8, metavar="REPLICAS")
+    autoscale.add_argument("--seconds", type=_positive, default=90.0, help="how long; shorter is also faster")
+    autoscale.add_argument("--peak", type=_positive, default=120.0, metavar="RATE", help="requests a second at the top")
+    autoscale.add_argument("--maximum", type=_count, default=8, metavar="REPLICAS")
     autoscale.add_argument(
-        "--service-time", type=float, default=0.1, metavar="SECONDS", help="of the simulated look-up"
+        "--service-time", type=_positive, default=0.1, metavar="SECONDS", help="of the simulated look-up"
     )
-    autoscale.add_argument("--connections", type=int, default=4, help="look-ups that a replica can have under way")
+    autoscale.add_argument("--connections", type=_count, default=4, help="look-ups that a replica can have under way")
     autoscale.add_argument("--proxy", choices=["haproxy", "embedded"], help="without it, HAProxy where there is one")
     return parser
 
@@ -84,8 +84,26 @@ def _autoscale(options: argparse.Namespace) -> int:
         lookup=SimulatedLookup(seconds=options.service_time, connections=options.connections),
     )  # fmt: skip
     model = options.model or settings.served_model
-    with watch() as (say, show):
-        return 0 if run_demo(demo, model, settings=settings, out=options.out, say=say, show=show) else 1
+    try:
+        with watch() as (say, show):
+            return 0 if run_demo(demo, model, settings=settings, out=options.out, say=say, show=show) else 1
+    except KeyboardInterrupt:
+        _say(f"Stopped; {options.out} has what there was.")
+        return 130
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
 
 
 def _settings(options: argparse.Namespace) -> Settings:

@@ -12,7 +12,7 @@ import math
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -47,12 +47,12 @@ class Demo:
     seconds: float = 90.0
     peak: float = 120.0
     maximum: int = 8
-    lookup: SimulatedLookup = SimulatedLookup(seconds=0.1, connections=4)
+    lookup: SimulatedLookup = field(default_factory=lambda: SimulatedLookup(seconds=0.1, connections=4))
     proxy: Kind | None = None
 
     @property
     def policy(self) -> AutoscalePolicy:
-        """As it would be written for Kubernetes: so many requests under way in a replica as use 70 % of its look-ups."""
+        """As it is written for Kubernetes: as many requests under way in a replica as use 70 % of its connections."""
         return AutoscalePolicy(target=UTILISATION * self.lookup.connections, maximum=self.maximum)
 
     @property
@@ -171,8 +171,8 @@ def _steps(demo: Demo, fleet: Fleet, version: int, sending: Traffic) -> Iterator
 
 
 def _keep(steps: Sequence[Step], out: Path) -> None:
-    write_steps(out / "steps.jsonl", steps)
     if len(steps) > 1:
+        write_steps(out / "steps.jsonl", steps)
         draw_autoscale(steps).savefig(out / "autoscale.png", dpi=120)
 
 
@@ -180,10 +180,10 @@ def _conclude(steps: Sequence[Step], sending: Traffic, out: Path, say: Callable[
     top = max(step.serving for step in steps)
     mean = statistics.fmean(step.serving for step in steps)
     say(
-        f"{len(sending.answered):,} requests, {len(sending.wrong)} failed. Replicas: up to {top}, {mean:.1f} on average: "
-        f"{1 - mean / top:.0%} less to pay for than {top} all the time.\n"
-        f"{out / 'autoscale.png'} shows it, {out / 'steps.jsonl'} holds each step, {out / 'hpa.yaml'} is the same policy "
-        "for Kubernetes."
+        f"{len(sending.answered):,} requests, {len(sending.wrong)} failed. Replicas: up to {top}, {mean:.1f} on "
+        f"average: {1 - mean / top:.0%} less to pay for than {top} all the time.\n"
+        f"{out / 'autoscale.png'} shows it, {out / 'steps.jsonl'} holds each step, {out / 'hpa.yaml'} is the same "
+        "policy for Kubernetes."
     )
     for sent in sending.wrong[:5]:
         say(f"request {sent.number}, due at {sent.due_s:.2f} s: {sent.wrong}")

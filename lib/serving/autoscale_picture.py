@@ -21,15 +21,15 @@ def draw_autoscale(steps: Sequence[Step]) -> Figure:
     """
     if len(steps) < 2:
         raise DataError(f"{len(steps)} steps are no course of time. Give the steps of a whole run.")
-    figure, (load, replicas, latency) = canvas(width=9, height=7.2, rows=3)
+    figure, (load, replicas, latency) = canvas(width=9, height=7.5, rows=3)
     _draw_load(load, steps)
     _draw_replicas(replicas, steps)
     _draw_latency(latency, steps)
     for axes in (load, replicas, latency):
         axes.set_xlim(0, steps[-1].at_s)
-        axes.set_ylim(bottom=0)
-        axes.legend(loc="upper left", frameon=False, fontsize=9, ncols=3)
-        axes.margins(y=0.35)
+        axes.set_ylim(0, 1.08 * axes.get_ylim()[1])
+        axes.legend(loc="lower right", bbox_to_anchor=(1, 0.98), frameon=False, fontsize=9, ncols=2, borderaxespad=0)
+    figure.align_ylabels()
     latency.set_xlabel("seconds since the start")
     failed = steps[-1].failed
     load.set_title(f"Replicas follow the load; {failed or 'no'} request{'s' * (failed != 1)} failed", loc="left")

@@ -1,4 +1,4 @@
-"""Replicas behind a proxy, brought step by step to what is wanted of each version: how many, and which share of requests.
+"""Replicas behind a proxy, brought step by step to what is wanted of each version: how many, and which share.
 
 What is wanted is only written down by `scale_to` and `share`; `reconcile` compares it with what there is and takes the
 next steps, without waiting, as Kubernetes' controllers do. Up: start, wait until ready, then route. Down: no new
@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Self
 
 from lib.errors import ReplicaDied
 from lib.serving.proxy import TOP_WEIGHT, Proxy
@@ -62,7 +62,7 @@ class Fleet:
         self._shares: dict[int | None, float] | None = None
         self._weights: dict[str, int] = {}
 
-    def __enter__(self) -> Fleet:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -116,7 +116,7 @@ class Fleet:
         return serving == wanted and len(self.members) == serving.total()
 
     def settle(self, limit_s: float = READY_S) -> None:
-        """Reconcile until it is; raises what `reconcile` raises, and ReplicaDied when it takes longer than `limit_s`."""
+        """Reconcile until it is; raises what `reconcile` does, and ReplicaDied when it takes longer than `limit_s`."""
         deadline = time.monotonic() + limit_s
         self.reconcile()
         while not self.settled():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -27,9 +26,9 @@ class Proxy(Protocol):
     """What both kinds do.
 
     A request that a backend has not got (its connection was refused) goes to another, whatever its method; one that it
-    may have got goes to another only if it is a GET or a HEAD, else the client gets a 502 (from HAProxy, on a connection
-    that it had used before, the end of that connection). A POST is never sent twice. With no backend to take it, the
-    answer is 503. Every answer of a backend names it in `X-Served-By`.
+    may have got goes to another only if it is a GET or a HEAD, else the client gets a 502 (from HAProxy, on a
+    connection that it had used before, the end of that connection). A POST is never sent twice. With no backend to
+    take it, the answer is 503. Every answer of a backend names it in `X-Served-By`.
     """
 
     kind: Kind
@@ -55,9 +54,9 @@ def open_proxy(port: int = 0, *, kind: Kind | None = None) -> Iterator[Proxy]:
     Raises ProxyError when the port is taken, or HAProxy is asked for and missing.
     """
     from lib.serving.proxy_embedded import embedded
-    from lib.serving.proxy_haproxy import haproxy
+    from lib.serving.proxy_haproxy import find_haproxy, haproxy
 
-    if kind == "haproxy" or (kind is None and shutil.which("haproxy")):
+    if kind == "haproxy" or (kind is None and find_haproxy()):
         with haproxy(port) as moved:
             yield moved
     else:

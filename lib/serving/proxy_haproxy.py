@@ -16,6 +16,7 @@ from lib.errors import ProxyError
 from lib.serving.proxy import SERVED_BY, Counts, Kind, check_weights
 
 HOST = "127.0.0.1"
+_SYSTEM_FOLDERS = "/usr/local/sbin:/usr/sbin"
 _START_S = 10.0
 _ANSWER_S = 5.0
 _TRIES = 3
@@ -49,11 +50,9 @@ backend replicas
 @contextmanager
 def haproxy(port: int) -> Iterator[HAProxy]:
     """A running HAProxy on `port`, or a free one; raises ProxyError when it is missing or cannot start."""
-    program = shutil.which("haproxy")
+    program = find_haproxy()
     if program is None:
-        raise ProxyError(
-            "haproxy is not on PATH. Install it (Debian: apt-get install haproxy), or use kind='embedded'."
-        )
+        raise ProxyError("haproxy was not found. Install it (Debian: apt-get install haproxy), or use kind='embedded'.")
     # A free port may be taken by another before HAProxy binds it.
     for left in reversed(range(_TRIES)):
         # Not under TMPDIR's or a project's long path: a socket's name has room for about 100 bytes.
@@ -72,6 +71,11 @@ def haproxy(port: int) -> Iterator[HAProxy]:
         finally:
             proxy.close()
         return
+
+
+def find_haproxy() -> str | None:
+    """The path of the program, None without one; Debian puts it where only root's PATH leads."""
+    return shutil.which("haproxy") or shutil.which("haproxy", path=_SYSTEM_FOLDERS)
 
 
 class HAProxy:

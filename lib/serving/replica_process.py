@@ -19,11 +19,12 @@ from lib.serving.lookup import SimulatedLookup
 from lib.settings import Settings
 
 _OVERSTAY_S = 10.0
-# Imported by the fork server, which has no threads of its own yet: a replica then starts in a tenth of the time.
+# Imported by the fork server, which runs no threads of ours: a replica then starts in a tenth of the time.
 _WARM = [
     "lib.serving.server", "lib.serving.app", "mlflow.sklearn", "mlflow.store.tracking.sqlalchemy_store",
-    "mlflow.store.model_registry.sqlalchemy_store", "pyarrow.pandas_compat", "skops.io", "sklearn.ensemble", "sklearn.linear_model",
-    "sklearn.pipeline", "uvicorn.lifespan.on", "uvicorn.loops.auto", "uvicorn.protocols.http.auto",
+    "mlflow.store.model_registry.sqlalchemy_store", "pyarrow.pandas_compat", "skops.io", "sklearn.ensemble",
+    "sklearn.linear_model", "sklearn.pipeline", "uvicorn.lifespan.on", "uvicorn.loops.auto",
+    "uvicorn.protocols.http.auto",
 ]  # fmt: skip
 
 

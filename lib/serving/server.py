@@ -42,9 +42,9 @@ def serve(
 ) -> None:
     """Serve the champion of `model`, or its `version`, until SIGINT or SIGTERM; blocks.
 
-    Port 0 takes a free one and says which. Each of `workers` is a process with a model and a segment of the prediction log of its own. SIGTERM turns /ready to
-    503 at once, and `drain_s` seconds later no connection is taken any more; what was taken is answered.
-    Raises ServingError when the address is taken or is none of this machine.
+    Port 0 takes a free one and says which. Each of `workers` is a process with a model and a segment of the prediction
+    log of its own. SIGTERM turns /ready to 503 at once, and `drain_s` seconds later no connection is taken any more;
+    what was taken is answered. Raises ServingError when the address is taken or is none of this machine.
     """
     import uvicorn
     from uvicorn.supervisors import Multiprocess

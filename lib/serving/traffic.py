@@ -108,8 +108,8 @@ class _Client:
             asyncio.TaskGroup() as running,
         ):
             for number, due_s in enumerate(sending.due_s):
-                while (early := due_s - sending.now_s) > 0 and not sending.stopped.is_set():
-                    await asyncio.sleep(min(early, _NOTICE_S))  # noqa: ASYNC110  the event is another thread's
+                while (early := due_s - sending.now_s) > 0 and not sending.stopped.is_set():  # noqa: ASYNC110  its own thread's
+                    await asyncio.sleep(min(early, _NOTICE_S))
                 if sending.stopped.is_set():
                     break
                 running.create_task(self._ask(session, sending, number))

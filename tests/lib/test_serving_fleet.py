@@ -15,12 +15,13 @@ from sklearn.linear_model import Ridge
 from lib.errors import ReplicaDied
 from lib.registry import load_version, register
 from lib.serving.fleet import Fleet
+from lib.serving.in_flight import InFlight
 from lib.serving.lookup import SimulatedLookup
 from lib.serving.proxy import open_proxy
 from lib.serving.replica import Replica
 from lib.serving.traffic import traffic
 from tests.lib.registered import FEATURES, a_run, champion, houses, settings_in
-from tests.lib.serving_tools import WAIT_S, process, wait
+from tests.lib.serving_tools import WAIT_S, process, require_haproxy, wait
 
 MODEL = "m"
 
@@ -47,9 +48,7 @@ def asked(settings):
 def fleet(request, settings):
     """An empty fleet behind each kind of proxy; its replicas take 20 ms for an answer."""
     if request.param == "haproxy":
-        from tests.require import executable
-
-        executable("haproxy")
+        require_haproxy()
     lookup = SimulatedLookup(seconds=0.02, connections=8)
     said = []
     with open_proxy(kind=request.param) as proxy, Fleet(
@@ -74,7 +73,7 @@ def right(asked, versions=(1,)):
     return check
 
 
-def steadily(fleet, asked, *, rate=100, seconds=60, **options):
+def steadily(fleet, asked, *, rate=60, seconds=60, **options):
     """A constant load on the fleet; stop it when the test has seen enough."""
     due = [number / rate for number in range(int(rate * seconds))]
     return traffic(f"{fleet.proxy.url}/predict", asked[0], due, check=right(asked, **options))
@@ -106,7 +105,8 @@ def test_a_killed_replica_is_replaced(fleet, asked):
         wait(lambda: len(sending.answered) > 20)
         victim = fleet.members[0].replica
         os.kill(victim.pid, signal.SIGKILL)
-        wait(lambda: victim.end())
+        wait(victim.end)
+        died_s = sending.now_s
         fleet.settle()
         so_far = len(sending.answered)
         wait(lambda: len(sending.answered) > so_far + 20)
@@ -114,8 +114,7 @@ def test_a_killed_replica_is_replaced(fleet, asked):
     assert victim.address not in [member.replica.address for member in fleet.members]
     assert fleet.count("serving") == 2
     assert "signal 9" in fleet.said[0]
-    # At 100 a second and 20 ms each, two are being answered on average.
-    assert len(sending.wrong) < 10
+    assert [sent for sent in sending.wrong if sent.due_s > died_s] == []
     told = ("502", "ServerDisconnectedError")
     assert [sent.wrong for sent in sending.wrong if not sent.wrong.startswith(told)] == []
 
@@ -157,29 +156,31 @@ def test_a_version_that_does_not_exist_is_given_up(settings):
         fleet.scale_to(1)
         fleet.settle()
         fleet.scale_to(1, version=99)
-        with pytest.raises(ReplicaDied, match="version 99 of m at .* m has no version 99"):
+        with pytest.raises(ReplicaDied, match=r"version 99 of m at .* m has no version 99"):
             fleet.settle()
         assert [member.replica.version for member in fleet.members if member.state == "serving"] == [None]
         fleet.scale_to(0, version=99)
         fleet.settle()
 
 
-def test_busy_seconds_are_the_time_of_predictions(settings, asked):
-    """A look-up of 0.1 s is 0.1 s of one replica's time; probes do not count."""
+def test_requests_in_flight_are_measured_by_replica(settings, asked):
+    """Two requests at a time for a while are a mean of two; probes do not count; the first look knows nothing yet."""
     lookup = SimulatedLookup(seconds=0.1, connections=1)
     with open_proxy() as proxy, Fleet(
         proxy, lambda version: Replica(MODEL, settings=settings, version=version, lookup=lookup)
     ) as fleet:  # fmt: skip
         fleet.scale_to(1)
         fleet.settle()
-        (before,) = fleet.busy_seconds().values()
-        assert before == 0
+        in_flight = InFlight(window_s=10)
+        assert in_flight.measure(0.0, fleet.serving) == [None]
         with traffic(f"{proxy.url}/predict", asked[0], [0.0, 0.0, 0.0], check=right(asked)) as sending:
             pass
-        (after,) = fleet.busy_seconds().values()
         assert sending.wrong == []
-        # One connection: they are answered after 0.1, 0.2 and 0.3 s.
-        assert 0.6 <= after < 3
+        # One connection: they took 0.1, 0.2 and 0.3 s, in what is said to be a third of a second.
+        (mean,) = in_flight.measure(0.3, fleet.serving)
+        assert 2 <= mean < 10
+        fleet.members[0].replica.kill()
+        assert in_flight.measure(0.6, fleet.serving) == [None]
 
 
 def test_replicas_end_with_a_killed_parent(settings, tmp_path):
@@ -204,5 +205,5 @@ def test_replicas_end_with_a_killed_parent(settings, tmp_path):
 def test_a_replica_that_dies_says_why(settings, tmp_path):
     """Its last words are in the error."""
     broken = settings.model_copy(update={"tracking_uri": "nonsense://nowhere"})
-    with Replica(MODEL, settings=broken) as replica, pytest.raises(ReplicaDied, match="(?s)not ready.*It said:"):
+    with Replica(MODEL, settings=broken) as replica, pytest.raises(ReplicaDied, match=r"(?s)not ready.*It said:"):
         replica.wait_ready(3)

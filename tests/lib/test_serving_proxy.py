@@ -15,10 +15,10 @@ import pytest
 import requests
 
 from lib.errors import ProxyError
+from lib.serving import proxy_haproxy
 from lib.serving.proxy import open_proxy
 from lib.serving.traffic import traffic
-from tests.lib.serving_tools import WAIT_S, process, wait
-from tests.require import executable
+from tests.lib.serving_tools import WAIT_S, process, require_haproxy, wait
 
 
 class Backend(ThreadingHTTPServer):
@@ -81,7 +81,7 @@ def backends():
 def proxy(request):
     """A running proxy of each kind."""
     if request.param == "haproxy":
-        executable("haproxy")
+        require_haproxy()
     with open_proxy(kind=request.param) as running:
         assert running.kind == request.param
         yield running
@@ -185,7 +185,7 @@ def test_bad_weights_are_refused(proxy, backends):
 def test_a_taken_port_is_said(kind):
     """The error names the address and the way out."""
     if kind == "haproxy":
-        executable("haproxy")
+        require_haproxy()
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -200,6 +200,7 @@ def test_a_taken_port_is_said(kind):
 def test_a_missing_haproxy_is_said(monkeypatch):
     """Asked for by name it is not replaced in silence; not asked for, the embedded one is taken."""
     monkeypatch.setenv("PATH", "")
+    monkeypatch.setattr(proxy_haproxy, "_SYSTEM_FOLDERS", "")
     with pytest.raises(ProxyError, match="apt-get install haproxy"), open_proxy(kind="haproxy"):
         pass
     with open_proxy() as proxy:
@@ -208,7 +209,7 @@ def test_a_missing_haproxy_is_said(monkeypatch):
 
 def test_an_ended_haproxy_is_said(backends):
     """Killed from outside, the next change names it."""
-    executable("haproxy")
+    require_haproxy()
     with open_proxy(kind="haproxy") as proxy:
         proxy.route({backends[0].address: 1})
         os.kill(proxy.pid, signal.SIGKILL)
@@ -218,7 +219,7 @@ def test_an_ended_haproxy_is_said(backends):
 
 def test_haproxy_ends_with_a_killed_parent(tmp_path):
     """No process and no folder is left of it."""
-    executable("haproxy")
+    require_haproxy()
     code = (
         "import signal\nfrom lib.serving.proxy import open_proxy\nwith open_proxy(kind='haproxy') as proxy:\n"
         "    print(proxy.pid, proxy._folder, flush=True)\n    signal.pause()"
