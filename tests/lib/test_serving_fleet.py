@@ -8,12 +8,16 @@ import signal
 import subprocess
 from pathlib import Path
 
+import kubernetes_validate
 import pytest
 import requests
+import yaml
 from sklearn.linear_model import Ridge
 
+from lib.cli import main
 from lib.errors import ReplicaDied
 from lib.registry import load_version, register
+from lib.serving.autoscale_record import read_steps
 from lib.serving.fleet import Fleet
 from lib.serving.in_flight import InFlight
 from lib.serving.lookup import SimulatedLookup
@@ -131,13 +135,13 @@ def test_a_canary_gets_its_share_and_can_be_taken_back(fleet, asked):
 
     def versions():
         answers = [requests.post(url, data=asked[0][0], headers={"Content-Type": "application/json"}, timeout=WAIT_S)
-                   for _ in range(50)]  # fmt: skip
+                   for _ in range(20)]  # fmt: skip
         return [answer.json()["model_version"] for answer in answers].count(2)
 
     assert versions() == 0
     fleet.share({None: 0.8, 2: 0.2})
     fleet.settle()
-    assert 9 <= versions() <= 11
+    assert versions() == 4
     with steadily(fleet, asked, versions=(1, 2)) as sending:
         wait(lambda: len(sending.answered) > 20)
         fleet.share({None: 1.0})
@@ -151,10 +155,11 @@ def test_a_canary_gets_its_share_and_can_be_taken_back(fleet, asked):
 def test_a_version_that_does_not_exist_is_given_up(settings):
     """The reason is said; what serves is left alone, and calling again tries again."""
     with open_proxy() as proxy, Fleet(
-        proxy, lambda version: Replica(MODEL, settings=settings, version=version), ready_s=2
+        proxy, lambda version: Replica(MODEL, settings=settings, version=version)
     ) as fleet:  # fmt: skip
         fleet.scale_to(1)
         fleet.settle()
+        fleet._ready_s = 1.0
         fleet.scale_to(1, version=99)
         with pytest.raises(ReplicaDied, match=r"version 99 of m at .* m has no version 99"):
             fleet.settle()
@@ -202,8 +207,41 @@ def test_replicas_end_with_a_killed_parent(settings, tmp_path):
     assert leftover.stdout == ""
 
 
-def test_a_replica_that_dies_says_why(settings, tmp_path):
-    """Its last words are in the error."""
-    broken = settings.model_copy(update={"tracking_uri": "nonsense://nowhere"})
-    with Replica(MODEL, settings=broken) as replica, pytest.raises(ReplicaDied, match=r"(?s)not ready.*It said:"):
-        replica.wait_ready(3)
+def test_a_replica_that_dies_says_how(settings):
+    """Whoever waits for it is told at once, not after the deadline."""
+    with Replica(MODEL, settings=settings) as replica:
+        os.kill(replica.pid, signal.SIGKILL)
+        with pytest.raises(ReplicaDied, match="was ended by signal 9"):
+            replica.wait_ready()
+
+
+def autoscale(settings, out, *options):
+    return main(
+        ["autoscale", "--root", str(settings.root), "--model", MODEL, "--out", str(out), "--service-time", "0.05",
+         "--connections", "2", "--maximum", "3", *options]
+    )  # fmt: skip
+
+
+def test_the_demo_scales_up_and_down_and_fails_nothing(settings, tmp_path, capsys):
+    """A load of more than one replica's worth brings a second; the record, the picture and the manifest are written."""
+    assert autoscale(settings, tmp_path, "--seconds", "9", "--peak", "60") == 0
+    steps = read_steps(tmp_path / "steps.jsonl")
+    assert len(steps) == 90
+    assert max(step.serving for step in steps) > 1
+    assert steps[-1].wanted < max(step.wanted for step in steps)
+    assert steps[-1].failed == 0
+    assert all(step.p50_ms >= 50 for step in steps if step.p50_ms is not None)
+    assert (tmp_path / "autoscale.png").stat().st_size > 10_000
+    manifest = yaml.safe_load((tmp_path / "hpa.yaml").read_text())
+    kubernetes_validate.validate(manifest, "1.34", strict=True)
+    said = capsys.readouterr().out
+    assert "Simulated: each answer waits 50 ms" in said
+    assert "0 failed" in said
+
+
+def test_the_demo_ends_with_an_error_when_a_request_failed(settings, tmp_path, monkeypatch, capsys):
+    """An answer that comes too late for the client is a failure, and the command says so by its exit code."""
+    monkeypatch.setattr("lib.serving.traffic.ANSWER_S", 0.04)
+    assert autoscale(settings, tmp_path, "--seconds", "1.5", "--peak", "20", "--proxy", "embedded") == 1
+    assert "TimeoutError" in capsys.readouterr().out
+    assert read_steps(tmp_path / "steps.jsonl")[-1].failed > 0
