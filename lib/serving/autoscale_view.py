@@ -11,9 +11,9 @@ from rich.table import Table
 
 from lib.serving.autoscale_record import Step
 
-WIDTH = 60
 _BARS = " ▁▂▃▄▅▆▇█"
 _LINE_EVERY = 10
+_TEXT_WIDTH = 50
 
 
 @contextmanager
@@ -34,7 +34,7 @@ def watch(console: Console | None = None) -> Iterator[tuple[Callable[[str], None
 
         def draw(step: Step) -> None:
             steps.append(step)
-            live.update(chart(steps), refresh=True)
+            live.update(chart(steps[-max(20, console.width - _TEXT_WIDTH) :]), refresh=True)
 
         yield lambda text: live.console.print(text, markup=False), draw
 
@@ -49,15 +49,15 @@ def in_words(step: Step) -> str:
 
 
 def chart(steps: list[Step]) -> Table:
-    """Load, replicas and p95 of the last steps as bars, each with its value now."""
-    shown, now = steps[-WIDTH:], steps[-1]
+    """Load, replicas and p95 of these steps as bars, each with its value now."""
+    now = steps[-1]
     known = [value for value in now.in_flight if value is not None]
     busy = f"{sum(known) / len(known):.1f}" if known else "?"
     starting = f", {now.starting} starting" if now.starting else f", {now.draining} draining" if now.draining else ""
     table = Table.grid(padding=(0, 2))
-    table.add_row("load", bars([step.offered for step in shown]), f"{now.offered:.0f} requests/s")
-    table.add_row("replicas", bars([step.serving for step in shown]), f"{now.serving} of {now.wanted} wanted{starting}")
-    table.add_row("p95", bars([step.p95_ms or 0 for step in shown]), f"{now.p95_ms or 0:,.0f} ms")
+    table.add_row("load", bars([step.offered for step in steps]), f"{now.offered:.0f} requests/s")
+    table.add_row("replicas", bars([step.serving for step in steps]), f"{now.serving} of {now.wanted} wanted{starting}")
+    table.add_row("p95", bars([step.p95_ms or 0 for step in steps]), f"{now.p95_ms or 0:,.0f} ms")
     table.add_row(f"{now.at_s:.0f} s", f"under way in a replica: {busy} of {now.target:g}", f"{now.failed} failed")
     return table
 
