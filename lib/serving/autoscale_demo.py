@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
-from lib.errors import NoModel
+from lib.errors import NoModel, ServingError
 from lib.registry import load_version
 from lib.serving.autoscale import AutoscalePolicy, Autoscaler, hpa_manifest
 from lib.serving.autoscale_picture import draw_autoscale
@@ -78,9 +78,12 @@ def run_demo(
     if version is None:
         raise NoModel(f"{model} has no champion. Promote a version first.")
     bodies, check = _questions(model, version, settings)
-    out.mkdir(parents=True, exist_ok=True)
     manifest = hpa_manifest(demo.policy, name=model, metric=METRIC)
-    (out / "hpa.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False), "utf-8")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        (out / "hpa.yaml").write_text(yaml.safe_dump(manifest, sort_keys=False), "utf-8")
+    except OSError as error:
+        raise ServingError(f"{out} cannot be written: {error}. Free it, or name another folder (--out).") from error
     # The demo's requests are no evidence about the model.
     own = settings.model_copy(update={"predictions": out.resolve() / "predictions"})
     steps: list[Step] = []

@@ -7,6 +7,7 @@ requests, wait until the running ones are answered, then SIGTERM. So no request 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -77,7 +78,8 @@ class Fleet:
     def share(self, shares: Mapping[int | None, float] | None) -> None:
         """Want requests divided so among versions (to half a percent), evenly among the replicas of each.
 
-        A version without a share gets no request, though its replicas run. None: every replica gets the same.
+        A version without a share gets no request, though its replicas run, not even when no other can take it. None:
+        every replica gets the same.
         """
         if shares is not None and (min(shares.values(), default=0) < 0 or sum(shares.values()) <= 0):
             raise ValueError(f"the shares are {dict(shares)}. Give none below 0, and at least one above.")
@@ -142,30 +144,38 @@ class Fleet:
         """Move one replica on by itself; returns why it never was ready."""
         replica = member.replica
         if (how := replica.end()) is not None:
-            if member.state == "serving":
-                self._say(f"{replica} {how}")
             self._forget(member)
-            return ReplicaDied(f"{replica} {how}") if member.state == "starting" else None
-        if member.state == "starting":
+            if member.state == "starting":
+                return ReplicaDied(f"{replica} {how}")
+            if member.state != "stopping":
+                self._say(f"{replica} {how}")
+        elif member.state == "starting":
+            return self._await_ready(member)
+        elif member.state == "draining":
+            if self._is_idle(replica.address) or member.age_s > self._drain_s:
+                replica.terminate()
+                member.enter("stopping")
+        elif member.state == "stopping" and member.age_s > self._drain_s:
+            self._say(f"{replica} did not end within {self._drain_s:g} s and is killed")
+            self._forget(member)
+        return None
+
+    def _await_ready(self, member: Member) -> ReplicaDied | None:
+        replica = member.replica
+        with contextlib.suppress(ReplicaDied):  # just now: seen at the next look
             if replica.ready():
                 member.enter("serving")
             elif member.age_s > self._ready_s:
                 self._forget(member)
                 return ReplicaDied(f"{replica} was not ready within {self._ready_s:g} s. It said: {replica.said()}")
-        elif member.state == "draining":
-            # Not in the table any more, or nothing left to answer there.
-            counts = self.proxy.counts().get(replica.address)
-            if (
-                (self._weights.get(replica.address) == 0 and counts and not counts.running)
-                or (replica.address not in self._weights)
-                or member.age_s > self._drain_s
-            ):
-                replica.terminate()
-                member.enter("stopping")
-        elif member.state == "stopping" and member.age_s > self._drain_s:
-            self._say(f"{replica} did not end within {self._drain_s:g} s and was killed")
-            self._forget(member)
         return None
+
+    def _is_idle(self, address: str) -> bool:
+        """Whether it gets no new request and has none left."""
+        if address not in self._weights:
+            return True
+        found = self.proxy.counts().get(address)
+        return self._weights[address] == 0 and found is not None and found.running == 0
 
     def _forget(self, member: Member) -> None:
         member.replica.kill()
@@ -195,4 +205,5 @@ class Fleet:
         top = max(parts.values(), default=0.0) or 1.0
         # A small share is never rounded to nothing.
         weights = {address: max(round(TOP_WEIGHT * part / top), part > 0) for address, part in parts.items()}
-        return weights | {member.replica.address: 0 for member in self.members if member.state == "draining"}
+        draining = {member.replica.address for member in self.members if member.state == "draining"}
+        return weights | dict.fromkeys(draining & self._weights.keys(), 0)

@@ -223,7 +223,7 @@ def autoscale(settings, out, *options):
 
 def test_the_demo_scales_up_and_down_and_fails_nothing(settings, tmp_path, capsys):
     """A load of more than one replica's worth brings a second; the record, the picture and the manifest are written."""
-    assert autoscale(settings, tmp_path, "--seconds", "9", "--peak", "60") == 0
+    assert autoscale(settings, tmp_path, "--seconds", "12", "--peak", "60") == 0
     steps = read_steps(tmp_path / "steps.jsonl")
     assert len(steps) == 90
     assert max(step.serving for step in steps) > 1
@@ -244,3 +244,10 @@ def test_the_demo_ends_with_an_error_when_a_request_failed(settings, tmp_path, m
     assert autoscale(settings, tmp_path, "--seconds", "1.5", "--peak", "20", "--proxy", "embedded") == 1
     assert "TimeoutError" in capsys.readouterr().out
     assert read_steps(tmp_path / "steps.jsonl")[-1].failed > 0
+
+
+def test_an_unusable_folder_is_said_before_anything_starts(settings, tmp_path, capsys):
+    """The error names it and the way out."""
+    (tmp_path / "file").touch()
+    assert autoscale(settings, tmp_path / "file") == 1
+    assert "--out" in capsys.readouterr().err
