@@ -16,7 +16,7 @@ export DVC_NO_ANALYTICS := 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab mlflow serve clean
+.PHONY: help setup lab mlflow serve autoscale clean
 
 help:  ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -38,6 +38,9 @@ mlflow: $(READY)  ## show a lab's runs in MLflow's own pages (MODULE=01_tracking
 
 serve: $(READY)  ## answer predictions with the registry's champion on this machine (PORT=8000 SERVE_OPTIONS="--workers 2")
 	@python -m lib serve --port $(or $(PORT),8000) $(SERVE_OPTIONS)
+
+autoscale: $(READY)  ## real replicas follow a load that rises and falls (SECONDS=90 AUTOSCALE_OPTIONS="--peak 150")
+	@python -m lib autoscale --seconds $(or $(SECONDS),90) $(AUTOSCALE_OPTIONS)
 
 clean:  ## remove what commands made: out/ and caches, but not the environment
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

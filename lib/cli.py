@@ -12,6 +12,7 @@ from lib.errors import LibError, ServingError
 from lib.settings import Settings
 
 SERVING_ROOT = Path("out", "serving")
+AUTOSCALE_OUT = Path("out", "autoscale")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -31,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
     serve = commands.add_parser("serve", help="answer predictions over HTTP with the registry's champion")
     serve.set_defaults(run=_serve)
     serve.add_argument("--model", help="the registered model (settings: served_model)")
+    serve.add_argument("--model-version", type=int, metavar="N", help="serve this version instead of the champion")
     serve.add_argument("--root", type=Path, help=f"where stores and predictions lie (MLOPS_ROOT, else {SERVING_ROOT})")
     serve.add_argument("--host", default="127.0.0.1")
     # The name under which platforms that run containers say it.
@@ -43,6 +45,19 @@ def _parser() -> argparse.ArgumentParser:
         "--drain", type=float, default=0.0, metavar="SECONDS", help="between SIGTERM and the closed door"
     )
     serve.add_argument("--wait", action="store_true", help="without a model, wait for one instead of training a first")
+    autoscale = commands.add_parser("autoscale", help="replicas behind a proxy follow a load that rises and falls")
+    autoscale.set_defaults(run=_autoscale)
+    autoscale.add_argument("--model", help="the registered model (settings: served_model)")
+    autoscale.add_argument("--root", type=Path, help=f"where stores lie (MLOPS_ROOT, else {SERVING_ROOT})")
+    autoscale.add_argument("--out", type=Path, default=AUTOSCALE_OUT, help="for the picture and the record")
+    autoscale.add_argument("--seconds", type=_positive, default=90.0, help="how long; shorter is also faster")
+    autoscale.add_argument("--peak", type=_positive, default=120.0, metavar="RATE", help="requests a second at the top")
+    autoscale.add_argument("--maximum", type=_count, default=8, metavar="REPLICAS")
+    autoscale.add_argument(
+        "--service-time", type=_positive, default=0.1, metavar="SECONDS", help="of the simulated look-up"
+    )
+    autoscale.add_argument("--connections", type=_count, default=4, help="look-ups that a replica can have under way")
+    autoscale.add_argument("--proxy", choices=["haproxy", "embedded"], help="without it, HAProxy where there is one")
     return parser
 
 
@@ -50,18 +65,57 @@ def _serve(options: argparse.Namespace) -> int:
     from lib.serving.first import ensure_champion
     from lib.serving.server import serve
 
+    settings = _settings(options)
+    model = options.model or settings.served_model
+    if options.model_version is None and not options.wait:
+        ensure_champion(model, settings=settings, say=_say)
+    serve(
+        model, settings=settings, version=options.model_version, host=options.host, port=options.port,
+        workers=options.workers, policy=options.policy, drain_s=options.drain, say=_say,
+    )  # fmt: skip
+    return 0
+
+
+def _autoscale(options: argparse.Namespace) -> int:
+    from lib.serving.autoscale_demo import Demo, run_demo
+    from lib.serving.autoscale_view import watch
+    from lib.serving.lookup import SimulatedLookup
+
+    settings = _settings(options)
+    demo = Demo(
+        seconds=options.seconds, peak=options.peak, maximum=options.maximum, proxy=options.proxy,
+        lookup=SimulatedLookup(seconds=options.service_time, connections=options.connections),
+    )  # fmt: skip
+    model = options.model or settings.served_model
+    try:
+        with watch() as (say, show):
+            return 0 if run_demo(demo, model, settings=settings, out=options.out, say=say, show=show) else 1
+    except KeyboardInterrupt:
+        _say(f"Stopped; {options.out} has what there was.")
+        return 130
+
+
+def _positive(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is not above 0")
+    return number
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not 1 or more")
+    return number
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """With the root that was asked for, or the usual one."""
     settings = Settings()
     if options.root is not None or "root" not in settings.model_fields_set:
         settings = settings.model_copy(update={"root": options.root or SERVING_ROOT})
-    model = options.model or settings.served_model
     _make_root(settings.root)
-    if not options.wait:
-        ensure_champion(model, settings=settings, say=_say)
-    serve(
-        model, settings=settings, host=options.host, port=options.port, workers=options.workers, policy=options.policy,
-        drain_s=options.drain, say=_say,
-    )  # fmt: skip
-    return 0
+    return settings
 
 
 def _make_root(root: Path) -> None:

@@ -126,5 +126,13 @@ class LogUnwritable(ServingError):
     """Predictions cannot be recorded, so they must not be answered."""
 
 
+class ReplicaDied(ServingError):
+    """A server process ended by itself, or was not ready in time."""
+
+
+class ProxyError(ServingError):
+    """The proxy in front of the replicas cannot be started, or has ended."""
+
+
 class NoModel(ServingError):
     """No version is in place that could answer."""

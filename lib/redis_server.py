@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.util
-import os
 import shutil
 import socket
 import subprocess
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from lib.child import start_child, stop_child
 from lib.errors import RedisServerError
 from lib.settings import Settings
 
@@ -22,15 +22,10 @@ if TYPE_CHECKING:
     from redis import Redis
 
 _START_TIMEOUT_S = 20.0
-_STOP_TIMEOUT_S = 5.0
 _POLL_S = 0.005
 _SOCKET, _LOG = "redis.sock", "redis.log"
 # Nothing is kept on disk and nothing listens on the network: the socket's folder is open to its owner alone.
 _OPTIONS = ("--port", "0", "--save", "", "--appendonly", "no", "--daemonize", "no")
-# The shell becomes the server, so that the server is our own child. Before that it leaves a watcher behind, which waits
-# for its standard input to end (when we close it, or when we are gone in whatever way), then stops the server and
-# removes its folder. A death signal from the kernel would be Linux only, and fires when the starting *thread* ends.
-_WATCHED = 'exec 3<&0 </dev/null; (read -r _ <&3; kill "$$"; rm -rf -- "$0") & exec 3<&-; exec "$@"'
 
 
 @contextmanager
@@ -115,19 +110,13 @@ def _without_password(url: str) -> str:
 
 @contextmanager
 def _running(program: str, folder: Path) -> Iterator[None]:
-    with (folder / _LOG).open("wb") as stream:
-        server = subprocess.Popen(
-            ["sh", "-c", _WATCHED, str(folder), program, *_OPTIONS,
-             "--dir", str(folder), "--unixsocket", str(folder / _SOCKET), "--unixsocketperm", "700"],
-            stdin=subprocess.PIPE, stdout=stream, stderr=stream, cwd=folder,
-            env={**os.environ, "LC_ALL": "C"},
-            start_new_session=True,  # Ctrl-C in a terminal or a notebook is meant for us
-        )  # fmt: skip
+    options = ("--dir", str(folder), "--unixsocket", str(folder / _SOCKET), "--unixsocketperm", "700")
+    server = start_child([program, *_OPTIONS, *options], folder, log=folder / _LOG)
     try:
         _await_socket(server, program, folder)
         yield
     finally:
-        _stop(server)
+        stop_child(server)
 
 
 def _await_socket(server: subprocess.Popen[bytes], program: str, folder: Path) -> None:
@@ -145,14 +134,3 @@ def _listening(path: Path) -> bool:
     # Its file is there a moment before the socket takes connections.
     with socket.socket(socket.AF_UNIX) as probe:
         return probe.connect_ex(str(path)) == 0
-
-
-def _stop(server: subprocess.Popen[bytes]) -> None:
-    # The watcher stops the server once its input ends. Not reaped before, the process id cannot be another's by then.
-    if server.stdin is not None:
-        server.stdin.close()
-    try:
-        server.wait(_STOP_TIMEOUT_S)
-    except subprocess.TimeoutExpired:
-        server.kill()
-        server.wait()

@@ -105,6 +105,10 @@ def test_targets_use_the_environment_and_nothing_else(course):
     assert "called: autograder build" in make(course, "build").stdout
     assert "called: autograder grade assets/sample_class --out out/demo" in make(course, "demo").stdout
     assert "--ServerApp.ip=127.0.0.1" in make(course, "lab").stdout
+    assert (
+        "called: python -m lib autoscale --seconds 30 --peak 9"
+        in make(course, "autoscale", "SECONDS=30", "AUTOSCALE_OPTIONS=--peak 9").stdout
+    )
 
 
 def test_mlflow_asks_for_a_lab_run_first(course):
@@ -204,7 +208,9 @@ def test_a_failing_installation_of_packages_stops_only_the_full_check(tools):
 
 def test_everything_there_needs_no_word(tools):
     """With all packages present the step is silent, and asks apt-get nothing."""
-    for name in ("git", "make", "bwrap", "google-chrome", "podman", "crun", "mmdebstrap", "promtool", "amtool"):
+    for name in (
+        "git", "make", "bwrap", "google-chrome", "podman", "crun", "mmdebstrap", "promtool", "amtool", "haproxy",
+    ):  # fmt: skip
         script(tools / name, "#!/bin/sh\n")
     done = run(str(ROOT / ".ci/packages"), env={"PATH": str(tools)})
     if "python3-venv" not in done.stdout:  # this machine's own Python may lack venv

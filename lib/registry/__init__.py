@@ -6,7 +6,7 @@ from lib.registry.entries import Approval, Evidence, Stage, Transition, Version
 from lib.registry.lifecycle import MOVES, Move
 from lib.registry.picture import draw_history
 from lib.registry.projection import repair
-from lib.registry.serving import LoadedVersion, history, load, served_at
+from lib.registry.serving import LoadedVersion, history, load, load_version, served_at
 from lib.registry.transitions import promote, rollback
 from lib.registry.versions import find_version, register
 
@@ -26,6 +26,7 @@ __all__ = [
     "find_version",
     "history",
     "load",
+    "load_version",
     "promote",
     "register",
     "repair",

@@ -45,16 +45,35 @@ def load(
     holds, ArtifactCorrupted, StoreUnavailable.
     """
     settings = settings or Settings()
-    entry = _holder(open_ledger(settings), name, stage)
+    return _loaded(_holder(open_ledger(settings), name, stage), trusted, settings)
+
+
+def load_version(
+    name: str, version: int, *, trusted: Sequence[str] = (), settings: Settings | None = None
+) -> LoadedVersion:
+    """One version whatever its stage, for a trial beside the champion; checked and kept in memory as `load` does.
+
+    Raises UnknownVersion, ArtifactCorrupted, StoreUnavailable.
+    """
+    settings = settings or Settings()
+    entry = open_ledger(settings).about(name, version)
+    if entry is None:
+        with open_stores(settings) as stores:
+            entry = stores.about(name, version)  # says what there is
+    return _loaded(entry, trusted, settings)
+
+
+def _loaded(entry: Transition, trusted: Sequence[str], settings: Settings) -> LoadedVersion:
     found = kept(entry.digest, trusted)
     if found is None:
         with open_stores(settings) as stores:
-            what = f"version {entry.version} of {name}"
-            found = load_verified(stores.location(name, entry.version), entry.digest, what=what, trusted=trusted)
+            what = f"version {entry.version} of {entry.name}"
+            location = stores.location(entry.name, entry.version)
+            found = load_verified(location, entry.digest, what=what, trusted=trusted)
     return LoadedVersion(
-        name=name,
+        name=entry.name,
         version=entry.version,
-        stage=stage,
+        stage=entry.to_stage,
         run_id=entry.run_id,
         digest=entry.digest,
         model=found.model,

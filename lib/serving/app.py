@@ -23,7 +23,7 @@ from lib.serving.http import Refused, answer, refusal
 from lib.serving.limits import Limits
 from lib.serving.log import Policy, PredictionLog
 from lib.serving.openapi import body, describe, documented
-from lib.serving.service import Service
+from lib.serving.service import Lookup, Service
 from lib.settings import Settings
 
 TITLE = "Model server"
@@ -36,6 +36,7 @@ def create_app(
     limits: Limits | None = None,
     policy: Policy = "durable",
     access: Access | None = None,
+    lookup: Lookup | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> FastAPI:
     """A server of the version that `source` names: a registered model's champion, one loaded version, or any callable.
@@ -44,7 +45,8 @@ def create_app(
     it raises NoModel, nothing answers any more; after any other error the old version serves on.
     Answers are recorded in `settings.prediction_folder` before they leave; where that fails, `policy` says whether the
     request is refused (`durable`) or answered and counted (`drop`). `access(request)` is called first and raises
-    starlette's HTTPException for a request that may not pass; without it everybody may. `clock` gives the log's time.
+    starlette's HTTPException for a request that may not pass; without it everybody may. `lookup()` is awaited before
+    each prediction: what an answer needs from elsewhere. `clock` gives the log's time.
     """
     settings = settings or Settings()
     service = Service(
@@ -53,6 +55,7 @@ def create_app(
         limits=limits or Limits(),
         policy=policy,
         clock=clock,
+        lookup=lookup,
     )
 
     @contextlib.asynccontextmanager

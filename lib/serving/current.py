@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from lib.errors import LibError, NoModel
-from lib.registry import LoadedVersion, load, served_at
+from lib.registry import LoadedVersion, load, load_version, served_at
 from lib.serving.bundle import Bundle, make_bundle
 from lib.serving.metrics import Metrics
 from lib.settings import Settings
@@ -26,6 +26,11 @@ def wanted_version(source: str | LoadedVersion | Source, settings: Settings) -> 
     if isinstance(source, str):
         return functools.partial(_champion, source, settings)
     return source
+
+
+def one_version(name: str, version: int, settings: Settings) -> Source:
+    """What is asked for one version of a registered model, whatever its stage."""
+    return functools.partial(load_version, name, version, settings=settings)
 
 
 def _champion(name: str, settings: Settings) -> LoadedVersion:

@@ -16,7 +16,6 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from lib.errors import ServingError
-from lib.serving.limits import Limits
 from lib.serving.log import Policy
 from lib.serving.metrics import MULTIPROCESS, forget_dead_workers
 from lib.settings import Settings
@@ -24,13 +23,15 @@ from lib.settings import Settings
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-    from lib.serving.service import Service
+    from lib.serving.limits import Limits
+    from lib.serving.service import Lookup, Service
 
 
 def serve(
     model: str,
     *,
     settings: Settings,
+    version: int | None = None,
     host: str = "127.0.0.1",
     port: int = 8000,
     workers: int = 1,
@@ -39,17 +40,17 @@ def serve(
     drain_s: float = 0.0,
     say: Callable[[str], None] = lambda _text: None,
 ) -> None:
-    """Serve the champion of `model` until SIGINT or SIGTERM; blocks. Port 0 takes a free one and says which.
+    """Serve the champion of `model`, or its `version`, until SIGINT or SIGTERM; blocks.
 
-    Each of `workers` is a process with a model and a segment of the prediction log of its own. SIGTERM turns /ready to
-    503 at once, and `drain_s` seconds later no connection is taken any more; what was taken is answered.
-    Raises ServingError when the address is taken or is none of this machine.
+    Port 0 takes a free one and says which. Each of `workers` is a process with a model and a segment of the prediction
+    log of its own. SIGTERM turns /ready to 503 at once, and `drain_s` seconds later no connection is taken any more;
+    what was taken is answered. Raises ServingError when the address is taken or is none of this machine.
     """
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
     app = functools.partial(
-        worker_app, model, settings=settings, policy=policy, limits=limits or Limits(), drain_s=drain_s
+        worker_app, model, settings=settings, version=version, policy=policy, limits=limits, drain_s=drain_s
     )
     with _listening(host, port) as address, _shared_metrics(workers):
         config = uvicorn.Config(
@@ -67,13 +68,24 @@ def serve(
             uvicorn.Server(config).run(sockets=[address])
 
 
-def worker_app(model: str, *, settings: Settings, policy: Policy, limits: Limits, drain_s: float) -> FastAPI:
+def worker_app(
+    model: str,
+    *,
+    settings: Settings,
+    version: int | None = None,
+    policy: Policy = "durable",
+    limits: Limits | None = None,
+    lookup: Lookup | None = None,
+    drain_s: float = 0.0,
+) -> FastAPI:
     """The app of one worker process, which drains at SIGTERM."""
     from lib.serving.app import create_app
+    from lib.serving.current import one_version
 
     forget_dead_workers()
     take_turns()
-    app = create_app(model, settings=settings, policy=policy, limits=limits)
+    source = model if version is None else one_version(model, version, settings)
+    app = create_app(source, settings=settings, policy=policy, limits=limits, lookup=lookup)
     inner = app.router.lifespan_context
 
     @contextlib.asynccontextmanager

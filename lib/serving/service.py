@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from datetime import datetime
 
 from starlette.requests import Request
@@ -20,18 +20,26 @@ from lib.serving.log import Policy, PredictionLog
 from lib.serving.metrics import Metrics
 
 Read = Callable[[Content, Bundle], Asked]
+Lookup = Callable[[], Awaitable[None]]
 
 
 class Service:
     """What `create_app` serves with: `current` says which bundle answers, `metrics` counts; alive within `running`."""
 
     def __init__(
-        self, source: Source, log: PredictionLog, *, limits: Limits, policy: Policy, clock: Callable[[], datetime]
+        self,
+        source: Source,
+        log: PredictionLog,
+        *,
+        limits: Limits,
+        policy: Policy,
+        clock: Callable[[], datetime],
+        lookup: Lookup | None = None,
     ) -> None:
         self.metrics = Metrics()
         self.current = Current(source, self.metrics)
         self.draining = False
-        self._log, self._limits, self._policy, self._clock = log, limits, policy, clock
+        self._log, self._limits, self._policy, self._clock, self._lookup = log, limits, policy, clock, lookup
         self._batcher: Batcher | None = None
 
     @contextlib.asynccontextmanager
@@ -75,6 +83,8 @@ class Service:
         rows = bundle.schema.check(asked.rows)
         if not rows:
             raise BadRows([Fault("no rows were sent; send at least one")])
+        if self._lookup is not None:
+            await self._lookup()
         identity: str = request.state.request_id
         job = batcher.submit(bundle, rows, request_id=identity, traceparent=traceparent(request.headers))
         answers = await job.done

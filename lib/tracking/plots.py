@@ -80,15 +80,15 @@ def confusion_figure(target: NDArray[Any], answer: NDArray[Any], *, label: str) 
     return figure
 
 
-def canvas(*, width: float, height: float, columns: int = 1) -> tuple[Figure, tuple[Axes, ...]]:
-    """An empty figure in the house style, with `columns` axes side by side; sizes in inches."""
+def canvas(*, width: float, height: float, columns: int = 1, rows: int = 1) -> tuple[Figure, tuple[Axes, ...]]:
+    """An empty figure in the house style: axes side by side, `rows` of them over the same x; sizes in inches."""
     # Imported here: a run without pictures does not pay for it.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    found = tuple(np.atleast_1d(np.asarray(figure.subplots(1, columns))).ravel())
+    found = tuple(np.atleast_1d(np.asarray(figure.subplots(rows, columns, sharex=rows > 1))).ravel())
     for axes in found:
         axes.spines[["top", "right"]].set_visible(False)
         axes.spines[["left", "bottom"]].set_color(PALE)

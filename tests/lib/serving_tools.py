@@ -24,8 +24,10 @@ from fastapi import FastAPI
 
 from lib.market import FEATURES, simulate
 from lib.registry import LoadedVersion
+from lib.serving.proxy_haproxy import find_haproxy
 from lib.tracking import default_pipeline
 from lib.tracking.model_artifact import signature
+from tests.require import require
 
 NAME = "house-price-predictor"
 WAIT_S = 30.0
@@ -137,6 +139,11 @@ def process(arguments: list[str], folder: Path, **options: Any) -> Iterator[subp
         with contextlib.suppress(ProcessLookupError):
             os.killpg(child.pid, signal.SIGKILL)
         child.wait(WAIT_S)
+
+
+def require_haproxy() -> None:
+    """Skip without HAProxy, or fail where nothing may be missing."""
+    require("haproxy", present=find_haproxy() is not None, way_out="Install it (Debian: apt-get install haproxy).")
 
 
 def free_port() -> int:

@@ -78,7 +78,8 @@ def test_drain_says_not_ready_first_and_answers_what_comes(root, tmp_path):
     """After SIGTERM /ready is 503 while predictions are still answered; then the process ends by itself."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    arguments = ["-m", "lib", "serve", "--root", str(root), "--port", str(port), "--drain", "1"]
+    options = ["--port", str(port), "--drain", "1", "--model-version", "1"]
+    arguments = ["-m", "lib", "serve", "--root", str(root), *options]
     with process(arguments, tmp_path) as child:
         wait(lambda: answers(f"{url}/ready"), 60)
         failed, draining, done = [], [], threading.Event()
