@@ -49,7 +49,7 @@ class Judge:
         installed: dict[ContextVar[Any], Any] = {
             examiner: self.examine,
             check_seed: self.seed(cell.id),
-            notebook_function: lambda name: self._function_there(ask, name),
+            notebook_function: lambda name: self._function_there(cell, ask, name),
         }
         try:
             with contextlib.redirect_stdout(io.StringIO()), _during(installed):
@@ -75,10 +75,10 @@ class Judge:
         wanted = sorted(free_names(cell.source) & theirs)
         return {**self.shared, **_names_there(ask, wanted)}
 
-    def _function_there(self, ask: Ask, name: str) -> Any:
-        """A shared function in the learner's kernel, if all shared functions are still the course's own there."""
+    def _function_there(self, cell: Cell, ask: Ask, name: str) -> Any:
+        """A shared function in the learner's kernel, if all shared functions before `cell` are the course's own there."""
         found = _names_there(ask, [name])[name]
-        ours = [name for name, value in self.shared.items() if getattr(value, "__module__", None) == SHARED]
+        ours = [name for name in self._shared_before(cell) if getattr(self.shared[name], "__module__", None) == SHARED]
         there = fetch_fingerprints(ask, ours)
         changed = [name for name, print_ in fingerprints(self.shared, ours).items() if there.get(name) != print_]
         if changed:
@@ -87,6 +87,10 @@ class Judge:
                 "and run the notebook from the top"
             )
         return found
+
+    def _shared_before(self, cell: Cell) -> list[str]:
+        earlier = self.lab.cells[: self.lab.cells.index(cell)]
+        return sorted({name for each in earlier if each.role == "shared" for name in assigned_names(each.source)})
 
     def _code(self, cell: Cell) -> Any:
         if cell.id not in self._compiled:

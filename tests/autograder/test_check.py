@@ -44,7 +44,10 @@ def verdict(monkeypatch: pytest.MonkeyPatch) -> Callable[..., CheckResult]:
         kernel.update(later)
         monkeypatch.setattr(agent, "_user_namespace", lambda: kernel)
         shared = names_of(SHARED_CELL, SHARED) | {"in_notebook": in_notebook}
-        lab = Lab("adding", "adding.py", (TASK, CHECK))
+        later_cell = Cell("later", "code", "shared", "def later(): ...", 9)
+        exec(later_cell.source, shared)  # not yet in the kernel when CHECK is judged
+        cells = (Cell("shared", "code", "shared", SHARED_CELL, 1), TASK, CHECK, later_cell)
+        lab = Lab("adding", "adding.py", cells)
         judge = Judge(lab, shared, lambda _: 1, examine=lambda *_: None, attempted=lambda _: True)
         return judge.evaluate(CHECK, agent.answer)
 
