@@ -1,0 +1,1 @@
+"""Delivery: the pipeline from data to production, smoke tests, and continuous training."""
