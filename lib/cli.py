@@ -12,6 +12,7 @@ from lib.errors import LibError, ServingError
 from lib.settings import Settings
 
 SERVING_ROOT = Path("out", "serving")
+PIPELINE_ROOT = Path("out", "pipeline")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -43,7 +44,52 @@ def _parser() -> argparse.ArgumentParser:
         "--drain", type=float, default=0.0, metavar="SECONDS", help="between SIGTERM and the closed door"
     )
     serve.add_argument("--wait", action="store_true", help="without a model, wait for one instead of training a first")
+    _add_pipeline(commands)
     return parser
+
+
+def _add_pipeline(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    pipeline = commands.add_parser("pipeline", help="from new data to a registered candidate, step by step")
+    actions = pipeline.add_subparsers(required=True, metavar="ACTION")
+    run = actions.add_parser("run", help="run what changed; simulates a table of sales where there is none")
+    run.set_defaults(run=_pipeline_run)
+    run.add_argument("--root", type=Path, default=PIPELINE_ROOT, help=f"the workspace ({PIPELINE_ROOT})")
+    run.add_argument("--days", type=int, help="let the simulated market go on to this day, and learn from that")
+    run.add_argument("--rows-a-day", type=int, default=5)
+    run.add_argument("--until", metavar="STEP")
+    status = actions.add_parser("status", help="how every step stands, and why")
+    status.set_defaults(run=_pipeline_status)
+    status.add_argument("--root", type=Path, default=PIPELINE_ROOT)
+    step = actions.add_parser("step", help="run one step here, as dvc repro does")
+    step.set_defaults(run=_pipeline_step)
+    step.add_argument("name")
+
+
+def _pipeline_run(options: argparse.Namespace) -> int:
+    from lib.delivery.feed import ensure_sales
+    from lib.delivery.pipeline import DATA, run_pipeline
+    from lib.workspace import open_workspace
+
+    root = open_workspace(options.root)
+    ensure_sales(root / DATA, days=options.days, rows_a_day=options.rows_a_day, say=_say)
+    for state in run_pipeline(root, until=options.until, say=_say):
+        _say(f"{state.step:20}{state.status}")
+    return 0
+
+
+def _pipeline_status(options: argparse.Namespace) -> int:
+    from lib.delivery.pipeline import read_states
+
+    for state in read_states(options.root):
+        _say(f"{state.step:20}{state.status:12}{state.reason}".rstrip())
+    return 0
+
+
+def _pipeline_step(options: argparse.Namespace) -> int:
+    from lib.delivery.pipeline import PIPELINE, find_step
+    from lib.delivery.step import call
+
+    return call(find_step(options.name), PIPELINE)
 
 
 def _serve(options: argparse.Namespace) -> int:
