@@ -13,6 +13,7 @@ from lib.settings import Settings
 
 SERVING_ROOT = Path("out", "serving")
 PIPELINE_ROOT = Path("out", "pipeline")
+CT_ROOT = Path("out", "ct")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     serve.add_argument("--wait", action="store_true", help="without a model, wait for one instead of training a first")
     _add_pipeline(commands)
+    _add_ct(commands)
     return parser
 
 
@@ -63,6 +65,37 @@ def _add_pipeline(commands: argparse._SubParsersAction[argparse.ArgumentParser])
     step = actions.add_parser("step", help="run one step here, as dvc repro does")
     step.set_defaults(run=_pipeline_step)
     step.add_argument("name")
+
+
+def _add_ct(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    ct = commands.add_parser("ct", help="continuous training through a simulated quarter of the market")
+    ct.set_defaults(run=_ct)
+    ct.add_argument("--story", default="quarter", help="quarter, or a scenario of lib.market")
+    ct.add_argument("--rows-a-day", type=int, default=40)
+    ct.add_argument("--seed", type=int, default=0)
+    ct.add_argument("--out", type=Path, default=CT_ROOT, help=f"where ct.png, ct.json and a registry go ({CT_ROOT})")
+
+
+def _ct(options: argparse.Namespace) -> int:
+    from lib.delivery.candidate import register_challenger
+    from lib.delivery.draw import draw_ct
+    from lib.delivery.quarter import simulate_quarter
+    from lib.delivery.training import continuous_training
+    from lib.delivery.triggers import TriggerPolicy
+    from lib.tracking.plots import save
+    from lib.workspace import open_workspace
+
+    settings = Settings(root=open_workspace(options.out / "work", fresh=True))
+    record = continuous_training(
+        simulate_quarter(options.story, rows_a_day=options.rows_a_day, seed=options.seed),
+        TriggerPolicy(),
+        register=lambda challenger: register_challenger(challenger, settings=settings).version,
+    )
+    _say(record.table())
+    (options.out / "ct.json").write_text(record.model_dump_json(indent=1), "utf-8")
+    save(draw_ct(record), options.out / "ct.png")
+    _say(f"{options.out / 'ct.png'} shows it, {options.out / 'ct.json'} has every day; winners are in {settings.root}.")
+    return 0
 
 
 def _pipeline_run(options: argparse.Namespace) -> int:
