@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
-from lib.market import PRICE, Market, Truth, simulate
+from lib.errors import DataError
+from lib.market import PRICE, SCENARIOS, Market, Truth, simulate
 
 HISTORY_DAYS = 366
 QUARTER_DAYS = 92
