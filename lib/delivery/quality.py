@@ -14,7 +14,7 @@ from lib.market import HOUSES, PRICE, Schema
 
 
 class QualityLimits(BaseModel):
-    """Above which share of bad rows a whole batch is refused, and what counts as an implausible price.
+    """Above which share of faulty rows, or of implausible prices, a whole batch is refused.
 
     A price a square metre is implausible when it lies beyond the reference's middle 99 % for the district by more than
     the factor `stretch`. The limits are wide: a market that falls by a quarter is news, not an error.
@@ -68,8 +68,9 @@ def check_quality(
     reasons = []
     if faulty > limits.faulty * len(batch):
         reasons.append(f"{faulty} of {len(batch)} rows break the schema: {_first_fault(schema, batch)}")
-    if implausible > limits.implausible * len(batch):
-        reasons.append(f"{implausible} of {len(batch)} rows have a price that no house of their district had before")
+    priced = int(fitting[PRICE].notna().sum()) if PRICE in fitting.columns else 0
+    if implausible > limits.implausible * priced:
+        reasons.append(f"{implausible} of {priced} prices are such as no house of their district had before")
     valid = fitting.iloc[:0] if reasons else fitting[~odd]
     return Quality(rows=len(batch), faulty=faulty, implausible=implausible, valid=valid, reasons=tuple(reasons))
 

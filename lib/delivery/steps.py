@@ -28,7 +28,7 @@ from lib.registry.stores import open_stores
 from lib.registry.training_rows import rows_of_run, training_rows
 from lib.settings import Settings
 from lib.tracking import predict, track
-from lib.tracking.training import Division, read_table
+from lib.tracking.training import PARTS, Division, read_table
 from lib.versioning import DataVersion, snapshot, versions
 
 KNOWN = "sold_on"
@@ -110,8 +110,8 @@ class Registered(Output):
 def validate_data(sales: Path, options: ValidationOptions, settings: Settings) -> Validated:
     """Keep the sales that are sound as a data version; raises Refused when a batch is not to be trusted.
 
-    What came after the champion's last training sale is one batch, held against what the champion learnt from; what
-    came before is another.
+    What became known after the champion's last sale is one batch, held against all that the champion was made with;
+    what was known before is another.
     """
     table, champion = read_table(sales), _champion_rows(settings)
     batches: dict[str, tuple[pd.DataFrame, pd.DataFrame | None]] = {"the table": (table, None)}
@@ -208,9 +208,11 @@ def _champion(settings: Settings) -> Iterator[Contender | None]:
 
 
 def _champion_rows(settings: Settings) -> pd.DataFrame | None:
-    """What the champion learnt from."""
+    """The sales that the champion was trained, validated and tested on."""
     with _champion(settings) as champion:
-        return None if champion is None else training_rows(champion)
+        if champion is None:
+            return None
+        return pd.concat([rows_of_run(champion.run_id, part, settings=settings) for part in PARTS])
 
 
 def _opponent(

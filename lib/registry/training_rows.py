@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from typing import Literal
 
 import pandas as pd
 
@@ -12,7 +11,7 @@ from lib.registry.contender import Contender
 from lib.settings import Settings
 from lib.tracking.client import open_client
 from lib.tracking.read import artifact_file, stored_run
-from lib.tracking.training import Recipe, prepare, read_table
+from lib.tracking.training import PartName, Recipe, prepare, read_table
 from lib.versioning import fetch, versions
 
 
@@ -21,7 +20,7 @@ def training_rows(side: Contender) -> pd.DataFrame:
     return rows_of_run(side.run_id, "train", settings=side.stores.settings)
 
 
-def rows_of_run(run_id: str, part: Literal["train", "validation", "test"], *, settings: Settings) -> pd.DataFrame:
+def rows_of_run(run_id: str, part: PartName, *, settings: Settings) -> pd.DataFrame:
     """All columns of one part of the table of a run; raises RegistryError or VersionError as above."""
     client = open_client(settings)
     tags, root = stored_run(client, run_id).data.tags, settings.root

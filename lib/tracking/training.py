@@ -21,7 +21,8 @@ TIME = "listed_on"
 KNOWN = "sold_on"
 # A house that does not sell is known not to have sold after that many days.
 SOLD_KNOWN_DAYS = 30
-PARTS = ("train", "validation", "test")
+PartName = Literal["train", "validation", "test"]
+PARTS: tuple[PartName, ...] = ("train", "validation", "test")
 FORMAT = 1
 
 Task = Literal["regression", "classification"]
