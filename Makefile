@@ -16,7 +16,7 @@ export DVC_NO_ANALYTICS := 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab mlflow serve autoscale clean
+.PHONY: help setup lab mlflow serve autoscale pipeline ct clean
 
 help:  ## list what make can do
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -41,6 +41,12 @@ serve: $(READY)  ## answer predictions with the registry's champion on this mach
 
 autoscale: $(READY)  ## real replicas follow a load that rises and falls (SECONDS=90 AUTOSCALE_OPTIONS="--peak 150")
 	@python -m lib autoscale --seconds $(or $(SECONDS),90) $(AUTOSCALE_OPTIONS)
+
+pipeline: $(READY)  ## from new sales to a registered candidate, running only what changed (PIPELINE_OPTIONS="--days 530")
+	@python -m lib pipeline run $(PIPELINE_OPTIONS)
+
+ct: $(READY)  ## train continuously through a simulated quarter, into out/ct (CT_OPTIONS="--story late_labels")
+	@python -m lib ct $(CT_OPTIONS)
 
 clean:  ## remove what commands made: out/ and caches, but not the environment
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -76,7 +76,7 @@ class Judge:
         return {**self.shared, **_names_there(ask, wanted)}
 
     def _function_there(self, cell: Cell, ask: Ask, name: str) -> Any:
-        """A shared function in the learner's kernel, if all shared functions before `cell` are the course's own there."""
+        """A function in the learner's kernel, if all shared ones before `cell` are the course's own there."""
         found = _names_there(ask, [name])[name]
         ours = [name for name in self._shared_before(cell) if getattr(self.shared[name], "__module__", None) == SHARED]
         there = fetch_fingerprints(ask, ours)

@@ -13,6 +13,8 @@ from lib.settings import Settings
 
 SERVING_ROOT = Path("out", "serving")
 AUTOSCALE_OUT = Path("out", "autoscale")
+PIPELINE_ROOT = Path("out", "pipeline")
+CT_ROOT = Path("out", "ct")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -58,7 +60,84 @@ def _parser() -> argparse.ArgumentParser:
     )
     autoscale.add_argument("--connections", type=_count, default=4, help="look-ups that a replica can have under way")
     autoscale.add_argument("--proxy", choices=["haproxy", "embedded"], help="without it, HAProxy where there is one")
+    _add_pipeline(commands)
+    _add_ct(commands)
     return parser
+
+
+def _add_pipeline(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    pipeline = commands.add_parser("pipeline", help="from new data to a registered candidate, step by step")
+    actions = pipeline.add_subparsers(required=True, metavar="ACTION")
+    run = actions.add_parser("run", help="run what changed; simulates a table of sales where there is none")
+    run.set_defaults(run=_pipeline_run)
+    run.add_argument("--root", type=Path, default=PIPELINE_ROOT, help=f"the workspace ({PIPELINE_ROOT})")
+    run.add_argument("--days", type=int, help="let the simulated market go on to this day, and learn from that")
+    run.add_argument("--rows-a-day", type=int, default=5)
+    run.add_argument("--until", metavar="STEP")
+    status = actions.add_parser("status", help="how every step stands, and why")
+    status.set_defaults(run=_pipeline_status)
+    status.add_argument("--root", type=Path, default=PIPELINE_ROOT)
+    step = actions.add_parser("step", help="run one step here, as dvc repro does")
+    step.set_defaults(run=_pipeline_step)
+    step.add_argument("name")
+
+
+def _add_ct(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    ct = commands.add_parser("ct", help="continuous training through a simulated quarter of the market")
+    ct.set_defaults(run=_ct)
+    ct.add_argument("--story", default="quarter", help="quarter, or a scenario of lib.market")
+    ct.add_argument("--rows-a-day", type=int, default=40)
+    ct.add_argument("--seed", type=int, default=0)
+    ct.add_argument("--out", type=Path, default=CT_ROOT, help=f"where ct.png, ct.json and a registry go ({CT_ROOT})")
+
+
+def _ct(options: argparse.Namespace) -> int:
+    from lib.delivery.candidate import register_challenger
+    from lib.delivery.draw import draw_ct
+    from lib.delivery.quarter import simulate_quarter
+    from lib.delivery.training import continuous_training
+    from lib.delivery.triggers import TriggerPolicy
+    from lib.tracking.plots import save
+    from lib.workspace import open_workspace
+
+    settings = Settings(root=open_workspace(options.out / "work", fresh=True))
+    record = continuous_training(
+        simulate_quarter(options.story, rows_a_day=options.rows_a_day, seed=options.seed),
+        TriggerPolicy(),
+        register=lambda challenger: register_challenger(challenger, settings=settings).version,
+    )
+    _say(record.table())
+    (options.out / "ct.json").write_text(record.model_dump_json(indent=1), "utf-8")
+    save(draw_ct(record), options.out / "ct.png")
+    _say(f"{options.out / 'ct.png'} shows it, {options.out / 'ct.json'} has every day; winners are in {settings.root}.")
+    return 0
+
+
+def _pipeline_run(options: argparse.Namespace) -> int:
+    from lib.delivery.feed import ensure_sales
+    from lib.delivery.pipeline import DATA, run_pipeline
+    from lib.workspace import open_workspace
+
+    root = open_workspace(options.root)
+    ensure_sales(root / DATA, days=options.days, rows_a_day=options.rows_a_day, say=_say)
+    for state in run_pipeline(root, until=options.until, say=_say):
+        _say(f"{state.step:20}{state.status}")
+    return 0
+
+
+def _pipeline_status(options: argparse.Namespace) -> int:
+    from lib.delivery.pipeline import read_states
+
+    for state in read_states(options.root):
+        _say(f"{state.step:20}{state.status:12}{state.reason}".rstrip())
+    return 0
+
+
+def _pipeline_step(options: argparse.Namespace) -> int:
+    from lib.delivery.pipeline import PIPELINE, find_step
+    from lib.delivery.step import call
+
+    return call(find_step(options.name), PIPELINE)
 
 
 def _serve(options: argparse.Namespace) -> int:

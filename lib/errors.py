@@ -136,3 +136,11 @@ class ProxyError(ServingError):
 
 class NoModel(ServingError):
     """No version is in place that could answer."""
+
+
+class DeliveryError(LibError):
+    """A release, a step of the pipeline or a retraining cannot go on; what was made before stays."""
+
+
+class Refused(DeliveryError):
+    """A check said no: the candidate, the data or the approval is not good enough to go on; nothing is broken."""

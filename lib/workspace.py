@@ -53,6 +53,31 @@ def enter(module: str) -> Path:
     return folder
 
 
+def open_workspace(folder: Path, *, fresh: bool = False) -> Path:
+    """The workspace in `folder` as it was left, or a fresh one where there is nothing yet; returns its absolute path.
+
+    With `fresh` what an earlier one held is removed. The current directory stays. Raises WorkspaceError as `enter`
+    does, and for a folder that holds something else.
+    """
+    folder = folder.absolute()
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        if any(folder.iterdir()) and not (folder / ".dvc").is_dir():
+            raise WorkspaceError(f"{folder} holds other things than a workspace. Name an empty folder, or a new one.")
+        if fresh:
+            _require_ours(folder)
+            _clear(folder)
+        _set_environment(folder)
+        if not (folder / ".dvc").is_dir():
+            _start_history(folder)
+    except OSError as error:
+        raise WorkspaceError(
+            f"the workspace {folder} cannot be made: {error}. Name a folder that you may write to."
+        ) from error
+    prepare_store(os.environ["MLFLOW_TRACKING_URI"], fresh=fresh)
+    return folder
+
+
 def _fresh_folder(module: str) -> Path:
     given = os.environ.get("LAB_WORKSPACE")
     folder = Path(given).absolute() if given else _base() / "out" / "labs" / module
@@ -104,7 +129,8 @@ def _require_ours(folder: Path) -> None:
     """Refuse to empty a folder that holds more than a workspace."""
     if any(folder.iterdir()) and _precious(folder):
         raise WorkspaceError(
-            f"LAB_WORKSPACE is {folder}, which would be emptied, and it holds more than a workspace. Name another one."
+            f"{folder} (LAB_WORKSPACE, where that is set) would be emptied, and it holds more than a workspace. "
+            "Name another one."
         )
 
 

@@ -97,6 +97,29 @@ class Schema(BaseModel):
             raise SchemaError("\n".join(faults))
         return frame
 
+    def fitting(self, frame: pd.DataFrame) -> pd.Series[bool]:
+        """For each row of `frame`, whether every value in it is admissible.
+
+        Raises SchemaError for what is no matter of single rows: columns that are missing, unknown or of another kind.
+
+        >>> rooms = Column(name="rooms", kind="integer", low=1)
+        >>> Schema(columns=(rooms,)).fitting(pd.DataFrame({"rooms": [0, 3]})).tolist()
+        [False, True]
+        """
+        faults = self._name_faults(frame)
+        kept = pd.Series(True, index=frame.index)  # noqa: FBT003  a column of one value
+        for column in self.columns if not faults else ():
+            values = frame[column.name]
+            filled = values.dropna()
+            if not _fits(column.kind, values, filled):
+                faults += _faults(column, values)
+                continue
+            for bad, _fact, _way_out in _tests(column, values, filled):
+                kept &= ~bad.reindex(frame.index, fill_value=False)
+        if faults:
+            raise SchemaError("\n".join(faults))
+        return kept
+
     def _name_faults(self, frame: pd.DataFrame) -> list[str]:
         present = [str(name) for name in frame.columns]
         missing = [name for name in self.names if name not in present]

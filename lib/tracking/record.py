@@ -28,6 +28,7 @@ from lib.tracking.recording import Recording, recording
 from lib.tracking.results import Outcome, record_results
 from lib.tracking.table import Table, open_table
 from lib.tracking.training import (
+    Division,
     Prepared,
     Recipe,
     default_pipeline,
@@ -56,6 +57,7 @@ def track(
     *,
     target: str = PRICE,
     features: Sequence[str] | None = None,
+    division: Division | None = None,
     name: str | None = None,
     experiment: str | None = None,
     model_artifacts: bool = True,
@@ -67,7 +69,8 @@ def track(
 
     `model` is any scikit-learn regressor, classifier or Pipeline; where the table has text columns and the model is no
     Pipeline, it is put behind `default_pipeline`. `data` is a table, a CSV or Parquet file, or a version taken before;
-    it is always read back from its snapshot, so that a replay sees the same values. `model_artifacts=False` leaves out
+    it is always read back from its snapshot, so that a replay sees the same values. `division` says by which dates it
+    is divided. `model_artifacts=False` leaves out
     the model and the pictures. `trusted` vouches for types of your own inside the model. `run_id` records into a run
     that is already open (MLflow Projects start one).
 
@@ -85,7 +88,7 @@ def track(
         _record_origin(run, model, code, machine)
         table = open_table(data, root=settings.root)
         _record_data(run, table)
-        recipe = plan(table.frame, model, target=target, features=features)
+        recipe = plan(table.frame, model, target=target, features=features, division=division)
         prepared = prepare(table.frame, recipe)
         estimator = _record_recipe(run, model, recipe, prepared, trusted)
         run.publish()

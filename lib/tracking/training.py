@@ -21,7 +21,8 @@ TIME = "listed_on"
 KNOWN = "sold_on"
 # A house that does not sell is known not to have sold after that many days.
 SOLD_KNOWN_DAYS = 30
-PARTS = ("train", "validation", "test")
+PartName = Literal["train", "validation", "test"]
+PARTS: tuple[PartName, ...] = ("train", "validation", "test")
 FORMAT = 1
 
 Task = Literal["regression", "classification"]
@@ -58,6 +59,19 @@ class Recipe:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Division:
+    """How a table is divided by time: `time` and `known` as in `split_by_time`, and the shares of the first two parts.
+
+    `Division(time="sold_on", known=None)` divides by when a label became known: those that came last judge.
+    """
+
+    time: str = TIME
+    known: str | None = KNOWN
+    train: float = 0.6
+    validation: float = 0.2
+
+
+@dataclass(frozen=True, kw_only=True)
 class Part:
     """Inputs and target of one part of the table; the same row labels as in the table."""
 
@@ -79,11 +93,19 @@ class Prepared:
         return parts[name]
 
 
-def plan(frame: pd.DataFrame, estimator: Any, *, target: str = PRICE, features: Sequence[str] | None = None) -> Recipe:
+def plan(
+    frame: pd.DataFrame,
+    estimator: Any,
+    *,
+    target: str = PRICE,
+    features: Sequence[str] | None = None,
+    division: Division | None = None,
+) -> Recipe:
     """Decide what is learnt from what, and how the table is divided.
 
-    The division is by time where the table has `listed_on`, else by row order (60/20/20). Without `features`, a market
-    table gives `FEATURES`; any other table every column but the target, dates, and text that never repeats.
+    Without `division` that is by time where the table has `listed_on`, else by row order (60/20/20). Without
+    `features`, a market table gives `FEATURES`; any other table every column but the target, dates, and text that never
+    repeats.
     Raises TrackingError for an empty table, a missing column, or an estimator that is neither regressor nor classifier.
     """
     task = _task(estimator)
@@ -103,6 +125,8 @@ def plan(frame: pd.DataFrame, estimator: Any, *, target: str = PRICE, features: 
             f"the target {target!r} holds {frame[target].dtype}, e.g. {frame[target].iloc[0]!r}, and "
             f"{type(estimator).__name__} predicts numbers. Choose a numeric target or a classifier."
         )
+    if division is not None:
+        return Recipe(target=target, features=chosen, task=task, split="time", **asdict(division))
     if TIME not in frame.columns:
         return Recipe(target=target, features=chosen, task=task, split="rows")
     if target == SOLD:

@@ -137,3 +137,27 @@ def test_empty_table_of_the_right_columns_fits():
     """No rows means no offending value."""
     frame = simulate(rows=5).houses.head(0)
     assert HOUSES.check(frame) is frame
+
+
+def test_fitting_tells_good_rows_from_bad_as_check_does():
+    """A table of the rows that fit passes the check, and one that keeps a single other row does not."""
+    broken = simulate("schema_break", rows=400, seed=3).houses
+    fits = HOUSES.fitting(broken)
+    assert 0 < int(fits.sum()) < len(broken)
+    assert HOUSES.check(broken[fits]) is not None
+    for label in broken.index[~fits][:5]:
+        with pytest.raises(SchemaError):
+            HOUSES.check(broken[fits | (broken.index == label)])
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lambda frame: frame.drop(columns="rooms"), "missing: rooms"),
+        (lambda frame: frame.assign(area_m2="large"), "area_m2: holds"),
+    ],
+)
+def test_fitting_refuses_a_table_of_another_shape(change, words):
+    """A column that is gone or of another kind is no fault of single rows."""
+    with pytest.raises(SchemaError, match=words):
+        HOUSES.fitting(change(simulate(rows=50).houses))
