@@ -50,10 +50,11 @@ def points_by_rubric(grade: Grade) -> dict[Rubric, float]:
     return lines
 
 
-def misses(known: Known, grade: Grade, course: Course) -> str:
+def misses(known: Known, grade: Grade) -> str:
     """How `grade` differs from what the file says it loses; empty when it does not."""
-    points = points_by_rubric(grade)
-    losing: set[str] = {rubric for rubric in points if points[rubric] < course.rubric[rubric]}
+    losing: set[str] = {
+        check.rubric for check in grade.checks if check.points < check.possible and check.outcome is not Outcome.PENDING
+    }
     if kept := known.loses - losing:
         return f"{known} keeps all points of {', '.join(sorted(kept))}, where it should lose"
     if extra := losing - known.loses - known.may_lose:
@@ -71,7 +72,7 @@ def audit_known(course: Course, lab: Lab, *, workers: int = 1) -> Part:
     problems = [*_solution_problems(solution, course), *_blank_problems(empty)]
     for known, grade in zip(files, others, strict=True):
         kind, _, name = known.path.stem.partition("_")
-        reason = misses(known, grade, course)
+        reason = misses(known, grade)
         if kind == "wrong" and not known.loses:
             raise GraderError(f"{known} does not say where it loses: add a line `# loses: code`")
         record[kind][name] = {**_points(grade), "ok": not reason}

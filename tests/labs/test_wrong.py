@@ -6,15 +6,15 @@ import pytest
 
 from autograder.audit.known import Known, misses
 from tests.labs.conftest import reasons
-from tests.labs.submissions import COURSE, MODULES, known
+from tests.labs.submissions import MODULES, known
 
 
 @pytest.mark.parametrize("submission", known("wrong"), ids=str)
-def test_mistakes_lose_where_they_say(submission: Known, grade) -> None:
+def test_mistakes_lose_where_they_say(submission: Known, grade_slice) -> None:
     """The rubric lines that the file names lose points; the others keep theirs, unless they build on the mistake."""
     assert submission.loses, f"{submission} does not say where it loses: add a line `# loses: code`"
-    graded = grade(submission.module, submission.path)
-    assert not misses(submission, graded, COURSE), reasons(graded)
+    graded = grade_slice(submission.module, submission.path)
+    assert not misses(submission, graded), reasons(graded)
 
 
 @pytest.mark.parametrize("module", MODULES)
