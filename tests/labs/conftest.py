@@ -11,8 +11,8 @@ import pytest
 from autograder.audit.slice import task_slice
 from autograder.audit.trials import lost
 from autograder.grading import ModuleGrader
-from autograder.models import Grade
-from autograder.names import free_names
+from autograder.models import Grade, Lab
+from autograder.names import assigned_names, free_names
 from autograder.source import read_cells
 from autograder.trial import whole_submission
 from tests.labs.submissions import COURSE
@@ -40,12 +40,15 @@ def grade(grader: Callable[[str], ModuleGrader]) -> Callable[..., Grade]:
 def grade_slice(grader: Callable[[str], ModuleGrader], grade: Callable[..., Grade]) -> Callable[..., Grade]:
     """Grade a file of one changed cell by the checks that this cell decides, and one of several by the whole module.
 
-    A slice is trusted when the solution keeps its points in it.
+    A slice is trusted when the solution keeps its points in it, and no other task that is judged elsewhere uses the
+    changed one.
     """
 
     @cache
     def trusted(module: str, task: str, needs: str) -> ModuleGrader | None:
         whole = grader(module)
+        if _used_elsewhere(whole.lab, task):
+            return None
         part = task_slice(whole.lab, task, {task: needs})
         sliced = ModuleGrader(COURSE, module, lab=part, sandbox=whole.sandbox)
         solved = sliced.grade_submission(whole_submission(sliced), "solution").grade
@@ -60,6 +63,13 @@ def grade_slice(grader: Callable[[str], ModuleGrader], grade: Callable[..., Grad
         return sliced.grade_submission(whole_submission(sliced, cells), changes.stem).grade
 
     return run
+
+
+def _used_elsewhere(lab: Lab, task: str) -> bool:
+    """Whether a task uses names of `task` and has a check that does not judge `task` as well."""
+    names = assigned_names(lab[task].source)
+    users = {cell.id for cell in lab.with_role("task") if cell.id != task and free_names(cell.source) & names}
+    return any(users & set(check.targets) and task not in check.targets for check in lab.with_role("check"))
 
 
 def _names(text: str) -> str:
