@@ -25,14 +25,13 @@ import io
 import itertools
 import json
 import math
-import shlex
+import re
 import tarfile
 import threading
 import time
 from collections import namedtuple
 from contextlib import contextmanager, nullcontext
 from datetime import UTC, datetime
-from fnmatch import fnmatch
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -59,6 +58,7 @@ from lib.market import PRICE, simulate
 from lib.registry import Approval, load, promote, register
 from lib.serving import PredictionLog
 from lib.serving.autoscale import AutoscalePolicy
+from lib.serving.dockerfile import inspect_image
 from lib.serving.drill import drill
 from lib.serving.replay import replay
 from lib.settings import Settings
@@ -1240,12 +1240,12 @@ for place, fault in enumerate(faults):
 # package with its version and hash), and what such folders hold: `.env` with the registry's password, `.git/`, notebooks, somebody's data. There is no
 # `.dockerignore`. Mend it:
 #
-# - the base image has a fixed version, and packages come from the lock, hashes required, nothing else;
-# - into the image go `app.py`, `lib/` and `requirements.lock`, and nothing else from the folder; no secret in any line;
+# - the base image has a fixed version (a tag with a number such as 3.11, or a digest), and packages come from the lock, hashes required, nothing else;
+# - into the image go `app.py`, `lib/` and `requirements.lock` (copied or mounted), and nothing else from the folder; no secret in any line;
 # - the server runs as somebody else than root;
 # - a change in `app.py` or `lib/` does not install the packages again;
-# - the server gets the signal to stop, is reached from outside its container, and does not reload itself;
-# - a health check asks one of the addresses of section 9 (no `curl`: it is not in the image).
+# - uvicorn or one like it starts in exec form, is reached from outside its container, and does not reload itself;
+# - a health check, written out in its line, asks one of the addresses of section 9 (no `curl`: it is not in the image).
 #
 # <details><summary>Hint 1: the road</summary>
 #
@@ -1257,41 +1257,6 @@ for place, fault in enumerate(faults):
 # `RUN pip install --no-cache-dir --require-hashes -r requirements.lock` · `COPY app.py ./` and `COPY lib/ ./lib/` · `HEALTHCHECK CMD ["python",
 # "-c", "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health', timeout=2)"]`: it raises at 503.
 # </details>
-
-
-# %% id="dockerfile-tools" folded=true shared=true
-def read_dockerfile(text):
-    """Its instructions, as (WORD, rest) pairs; comments gone, continued lines joined."""
-    lines = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith("#")]
-    joined = "\n".join(lines).replace("\\\n", " ")
-    words = [line.strip().partition(" ") for line in joined.splitlines()]
-    return [(word.upper(), rest.strip()) for word, _, rest in words]
-
-
-def copied(steps, folder):
-    """The files of `folder` (a list of paths) that COPY and ADD bring into any stage."""
-    found = set()
-    for word, rest in steps:
-        if word not in ("COPY", "ADD") or "--from=" in rest:
-            continue
-        while rest.startswith("--"):
-            rest = rest.partition(" ")[2].strip()  # an option such as --chown
-        plain = json.loads(rest) if rest.startswith("[") else shlex.split(rest)
-        for source in plain[:-1]:
-            source = source.removeprefix("./").strip("/")
-            found |= {
-                path
-                for path in folder
-                if source in ("", ".") or fnmatch(path, source) or any(fnmatch(p, source) for p in above(path))
-            }
-    return found
-
-
-def above(path):
-    """The folders that a path lies in."""
-    parts = path.split("/")
-    return ["/".join(parts[:number]) for number in range(1, len(parts))]
-
 
 # %% id="code-dockerfile" task=true
 dockerfile = """
@@ -1320,107 +1285,67 @@ CMD ["python", "-m", "uvicorn", "app:app", "--host", "0.0.0.0", "--port", "8000"
 
 # %% id="code-dockerfile-check" check="code-dockerfile" points=3
 folder = ["app.py", "lib/__init__.py", "lib/serving/app.py", "requirements.lock", ".env", ".git/config", "data.csv"]
-needed = {path for path in folder if path.startswith(("app.py", "lib/", "requirements.lock"))}
-steps = read_dockerfile(dockerfile)
-bases = [rest.split()[-1 if " as " not in rest.lower() else -3] for word, rest in steps if word == "FROM"]
-require(bool(bases), "there is no FROM line")
-extra = sorted(copied(steps, folder) - needed)
+image = inspect_image(dockerfile, folder)
+needed = {path for path in folder if path in ("app.py", "requirements.lock") or path.startswith("lib/")}
+extra = sorted(set(image.files) - needed)
 require(not extra, f"into the image go, too: {', '.join(extra)}. Copy by name what the server needs")
-missing = sorted(needed - copied(steps, folder))
-require(not missing, f"the image lacks {', '.join(missing)}")
+missing = sorted(path for path in needed - {"requirements.lock"} if not image.files.get(path, "").endswith("/" + path))
+require(
+    not missing,
+    f"the image lacks {', '.join(missing)}, or has it elsewhere: {image.files}. COPY of a folder copies what is in it",
+)
 ### BEGIN HIDDEN TESTS
 folder += ["lib/features/view.py", "secrets/key.pem", "id_rsa", "notebooks/lib.ipynb", ".env.production", "app.py.orig"]
-needed.add("lib/features/view.py")
-expect(
-    sorted(copied(steps, folder)),
-    sorted(needed),
-    given="the files that COPY brings into the image, from a folder that also holds secrets/, id_rsa, .env.production, app.py.orig",
-    slip="name what is needed; everything else stays out",
+folder += ["package.json", "README.md", "settings.toml"]
+image = inspect_image(dockerfile, folder)
+extra = sorted(set(image.files) - needed - {"lib/features/view.py"})
+require(not extra, f"from a folder that holds more, into the image go, too: {', '.join(extra)}. Copy by name")
+require("lib/features/view.py" in image.files, "the image lacks a part of lib/: copy the whole folder")
+require(not image.faults, f"as an image this does not work: {'; '.join(image.faults)}")
+require(
+    not image.secrets, f"{'; '.join(image.secrets)}. Whoever pulls the image reads it; give it to the running container"
 )
-stages = {rest.split()[-1].lower() for word, rest in steps if word == "FROM" and " as " in rest.lower()}
-given_once = {rest.partition("=")[0] for word, rest in steps if word == "ARG"}
-for base in bases:
-    if base.lower() in stages or base == "scratch":
-        continue
-    name, _, tag = base.rpartition("/")[2].partition(":")
-    pinned = "@sha256:" in base or (tag not in ("", "latest") and any(sign.isdigit() for sign in tag))
-    require(pinned and "$" not in base, f"the base image is {base}: which one will that be next month? Give a version")
-last = max(number for number, (word, _) in enumerate(steps) if word == "FROM")
-users = [rest.split(":")[0] for word, rest in steps[last:] if word == "USER"]
-require(bool(users) and users[-1] not in ("root", "0", ""), "the last stage runs as root: name another USER")
-words = ("password", "secret", "token", "passwd", "apikey", "api_key", "credential")
-for word, rest in steps:
-    if word in ("ENV", "ARG", "LABEL"):
-        require(not any(each in rest.lower() for each in words), f"a secret stands in the line {word} {rest[:30]}…")
-installs = [rest for word, rest in steps if word == "RUN" and ("pip" in rest or "uv " in rest) and "install" in rest]
-require(bool(installs), "nothing is installed: pip install with the lock is missing")
-for line in installs:
-    for command in line.replace("&&", ";").split(";"):
-        if "install" not in command or "apt" in command:
-            continue
-        parts = command.strip().strip('"]').split()
-        require(
-            any(part.endswith("requirements.lock") for part in parts) and "--require-hashes" in parts,
-            f"“{command.strip()[:60]}” installs what the lock does not pin, or does not require its hashes",
-        )
-        after = parts[parts.index("install") + 1 :]
-        options = {
-            "-r",
-            "--requirement",
-            "--target",
-            "-t",
-            "--prefix",
-            "--python",
-            "--find-links",
-            "-f",
-            "--root-user-action",
-        }
-        bare = [
-            part for before, part in zip(["", *after], after, strict=False) if part[0] != "-" and before not in options
-        ]
-        require(not bare, f"“{command.strip()[:60]}” installs {', '.join(bare)}, which the lock does not pin")
+require(
+    not image.unpinned,
+    f"the base image is {', '.join(image.unpinned)}: which one will that be next month? A tag with a number such as 3.11, or a digest",
+)
+require(
+    image.user is not None,
+    "the last stage runs as root, or as somebody who does not exist: make a user (useradd) and name it (USER)",
+)
+require(
+    bool(image.installs), "nothing is installed: pip install with the lock is missing from what the image is built of"
+)
+loose = [f"“{each.command}”: {each.problem}" for each in image.installs if each.problem]
+require(not loose, "; ".join(loose))
 ### END HIDDEN TESTS
 
 # %% id="code-dockerfile-check-2" check="code-dockerfile" points=2
-steps = read_dockerfile(dockerfile)
-starts = [rest for word, rest in steps if word in ("CMD", "ENTRYPOINT")]
-require(bool(starts), "no line starts the server: CMD is missing")
+image = inspect_image(dockerfile, ["app.py", "lib/__init__.py", "requirements.lock"])
+require(image.server is not None, "no line starts the server: CMD or ENTRYPOINT with uvicorn, or one like it")
 require(
-    all(rest.startswith("[") for rest in starts),
-    "the server is started through a shell, which keeps the signal to stop for itself: write CMD as a JSON list",
+    not image.shell,
+    "the server is started through a shell, which keeps the signal to stop for itself: write CMD as a JSON list, in double quotes",
 )
 ### BEGIN HIDDEN TESTS
-command = [part for rest in starts for part in json.loads(rest)]
+require(not image.server.reload, "the server restarts when a file changes: that is for your own desk")
 require(
-    not any(part.rpartition("/")[2] in ("sh", "bash") for part in command),
-    "a shell starts the server: it keeps the signal to stop for itself",
+    image.server.host in ("0.0.0.0", "::"),
+    f"the server listens on {image.server.host} inside the container, where nobody outside reaches it: --host 0.0.0.0",
 )
-require("--reload" not in command, "--reload restarts the server when a file changes: that is for your own desk")
-hosts = [
-    part.rpartition("=")[2]
-    for before, part in zip(["", *command], command, strict=False)
-    if "--host" in (before, part.partition("=")[0])
-]
-require(hosts[-1:] in (["0.0.0.0"], ["::"]), "nobody outside the container reaches 127.0.0.1: --host 0.0.0.0")
-checks = [rest for word, rest in steps if word == "HEALTHCHECK"]
-require(bool(checks), "there is no HEALTHCHECK")
+health = image.health or ""
+require(bool(health), "there is no HEALTHCHECK")
+asked = re.search(r"https?://[\w.]+(?::(\d+))?/(?:health|live)(?![\w/-])", health)
 require(
-    any(path in checks[-1] for path in ("/health", "/live")) and "curl" not in checks[-1] and "wget" not in checks[-1],
-    f"the health check asks none of the server's addresses, or with a program that is not there: {checks[-1][:80]}",
+    asked is not None and int(asked[1] or 80) == image.server.port,
+    f"the health check asks none of the server's addresses on port {image.server.port}: {health[:100]}",
 )
-last = max(number for number, (word, _) in enumerate(steps) if word == "FROM")
-places = {"install": [], "code": [], "lock": []}
-for number, (word, rest) in enumerate(steps):
-    if word == "RUN" and "requirements.lock" in rest:
-        places["install"].append(number)
-    if word in ("COPY", "ADD") and copied([(word, rest)], ["app.py", "lib/app.py"]) and "--from=" not in rest:
-        places["code"].append(number)
-    if word in ("COPY", "ADD") and copied([(word, rest)], ["requirements.lock"]):
-        places["lock"].append(number)
-mounted = any("type=bind" in rest for word, rest in steps if word == "RUN")
-require(bool(places["install"]) and bool(places["code"]), "the packages and the code both have to come into the image")
 require(
-    max(places["install"]) < min(places["code"]) and (mounted or min(places["lock"]) < min(places["install"])),
+    "python" in health and not re.search(r"curl|wget|\|\||; *(true|exit 0)", health),
+    f"the health check needs a program that is not in the image, or is never unhealthy: {health[:100]}",
+)
+require(
+    image.lock_first,
     "copy the lock, install, then copy the code: else each changed line of code installs everything again",
 )
 ### END HIDDEN TESTS
