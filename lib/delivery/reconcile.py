@@ -81,6 +81,24 @@ def reconcile(
         ) from error
 
 
+def status(repository: WantedRepository, cluster: Cluster, records: Records, environment: Environment) -> Report:
+    """How an environment stands, without changing anything; raises DeliveryError as `reconcile` does."""
+    record, running = records.read(environment), cluster.look(environment)
+    commit = repository.last(wanted_file(environment), at=repository.head())
+    news = "" if commit is None or commit.id == record.commit else f"{commit} is new, and nobody has reconciled it yet"
+    moving = record.state in ("rolling out", "rolling back")
+    return Report(
+        environment=environment, commit=record.commit, state=record.state, reason=news or record.reason,
+        wanted=record.version, serving=running.serving, drift=() if moving else _drift(record, running),
+    )  # fmt: skip
+
+
+def _drift(record: Rollout, running: Running) -> tuple[str, ...]:
+    if record.good is None or running.spec == alone(record.good):
+        return ()
+    return (f"{running.spec} ran, and {alone(record.good)} was last in place",)
+
+
 @dataclass(frozen=True)
 class _Goal:
     """What a commit asks for, checked."""
@@ -150,7 +168,7 @@ class _Work:
                 raise _Waiting(f"version {wanted.version} of {wanted.model} has not passed staging yet")
             if stages is not None:
                 approval = self.repository.approval(wanted, at=head)
-                why = stages.refusal(wanted, approval)
+                why = stages.refusal(wanted.model, wanted.version, approval)
                 if why is None and approval is not None and approval.by.casefold() == commit.author.casefold():
                     why = f"{approval.by} asked for it. Ask somebody else to approve it."
                 if why is not None:
@@ -221,14 +239,10 @@ class _Work:
 
     def _heal(self, record: Rollout) -> tuple[str, ...]:
         """Set right what differs from the last state that was in place; returns that in words."""
-        if record.good is None:
-            return ()
-        running, good = self.cluster.look(record.environment), alone(record.good)
-        if running.spec == good:
-            return ()
-        drift = (f"{running.spec} ran, and {good} was last in place",)
-        self._note(record, f"drift: {drift[0]}")
-        self.cluster.apply(record.environment, good)
+        drift = _drift(record, self.cluster.look(record.environment))
+        if drift and record.good is not None:
+            self._note(record, f"drift: {drift[0]}")
+            self.cluster.apply(record.environment, alone(record.good))
         return drift
 
     def _state(self, record: Rollout, commit: str, state: State, reason: str, *, version: int | None = None) -> Rollout:

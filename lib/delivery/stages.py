@@ -39,10 +39,10 @@ class RegistryStages:
         with open_stores(self.settings) as stores:
             return environment == "production" and bool(stores.ledger.served(wanted.model, wanted.version))
 
-    def refusal(self, wanted: Wanted, approval: Approval | None) -> str | None:
-        """Why nobody's approval holds for the version now; None when somebody's does."""
+    def refusal(self, model: str, version: int, approval: Approval | None) -> str | None:
+        """Why the approval does not hold for the version now; None when it does. Raises UnknownVersion."""
         with open_stores(self.settings) as stores:
-            entry = stores.about(wanted.model, wanted.version)
+            entry = stores.about(model, version)
             return refusal(approval, entry, stores=stores, allowed=None)
 
     def record(
