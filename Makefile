@@ -43,7 +43,7 @@ autoscale: $(READY)  ## real replicas follow a load that rises and falls (SECOND
 	@python -m lib autoscale --seconds $(or $(SECONDS),90) $(AUTOSCALE_OPTIONS)
 
 pipeline: $(READY)  ## from new sales to a registered candidate, running only what changed (PIPELINE_OPTIONS="--days 530")
-	@python -m lib pipeline run $(PIPELINE_OPTIONS)
+	@python -m lib pipeline run --until register_candidate $(PIPELINE_OPTIONS)
 
 ct: $(READY)  ## train continuously through a simulated quarter, into out/ct (CT_OPTIONS="--story late_labels")
 	@python -m lib ct $(CT_OPTIONS)

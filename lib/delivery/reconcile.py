@@ -167,7 +167,7 @@ class _Work:
             if wanted_name(wanted) not in self.records.read("staging").passed:
                 raise _Waiting(f"version {wanted.version} of {wanted.model} has not passed staging yet")
             if stages is not None:
-                approval = self.repository.approval(wanted, at=head)
+                approval = self.repository.approval(wanted.model, wanted.version, at=head)
                 why = stages.refusal(wanted.model, wanted.version, approval)
                 if why is None and approval is not None and approval.by.casefold() == commit.author.casefold():
                     why = f"{approval.by} asked for it. Ask somebody else to approve it."

@@ -95,9 +95,9 @@ class WantedRepository:
                 f"{name} cannot be read: {' '.join(str(error).split())}. Mend it and commit."
             ) from error
 
-    def approval(self, wanted: Wanted, *, at: str) -> Approval | None:
+    def approval(self, model: str, version: int, *, at: str) -> Approval | None:
         """Who approved the version, None when nobody did; raises DeliveryError unless they committed it themselves."""
-        name = approval_file(wanted.model, wanted.version)
+        name = approval_file(model, version)
         text = self.read(name, at=at)
         if text is None:
             return None
