@@ -96,7 +96,7 @@ def status(repository: WantedRepository, cluster: Cluster, records: Records, env
 def _drift(record: Rollout, running: Running) -> tuple[str, ...]:
     if record.good is None or running.spec == alone(record.good):
         return ()
-    return (f"{running.spec} ran, and {alone(record.good)} was last in place",)
+    return (f"{running.spec} instead of {alone(record.good)}",)
 
 
 @dataclass(frozen=True)
