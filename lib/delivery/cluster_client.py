@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import http.client
 import json
+import socket
+from contextlib import closing
 from pathlib import Path
-from typing import Any
-
-import httpx
 
 from lib.delivery.cluster import ADDRESS
 from lib.delivery.running import Running, Spec
@@ -28,18 +28,33 @@ class ClusterClient:
 
     def apply(self, environment: Environment, spec: Spec) -> None:
         """Have it run so from now on; raises DeliveryError when no cluster answers."""
-        self._ask("PUT", environment, content=spec.model_dump_json(), headers={"content-type": "application/json"})
+        self._ask("PUT", environment, spec.model_dump_json())
 
-    def _ask(self, method: str, environment: Environment, **more: Any) -> bytes:
+    def _ask(self, method: str, environment: Environment, content: str | None = None) -> str:
         try:
             control = json.loads((self.folder / ADDRESS).read_text())["control"]
-            transport = httpx.HTTPTransport(uds=control)
-            with httpx.Client(transport=transport, base_url="http://cluster", timeout=_ANSWER_S) as client:
-                answer = client.request(method, f"/environments/{environment}", **more)
-        except (OSError, ValueError, KeyError, httpx.TransportError) as error:
+            with closing(_UnixConnection(control)) as connection:
+                headers = {} if content is None else {"Content-Type": "application/json"}
+                connection.request(method, f"/environments/{environment}", content, headers)
+                answer = connection.getresponse()
+                status, text = answer.status, answer.read().decode()
+        except (OSError, ValueError, KeyError, http.client.HTTPException) as error:
             raise DeliveryError(
-                f"no cluster answers in {self.folder} ({error}). Start it: python -m lib cluster run."
+                f"no cluster answers in {self.folder} ({error!r}). Start it: python -m lib cluster run."
             ) from error
-        if answer.status_code != 200:
-            raise DeliveryError(f"the cluster answered {answer.status_code} about {environment}: {answer.text:.300}")
-        return answer.content
+        if status != 200:
+            raise DeliveryError(f"the cluster answered {status} about {environment}: {text:.300}")
+        return text
+
+
+class _UnixConnection(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("cluster", timeout=_ANSWER_S)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX)
+        self.sock.settimeout(self.timeout)
+        self.sock.connect(self._path)  # what fails here is closed by `close`

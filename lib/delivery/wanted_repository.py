@@ -51,6 +51,9 @@ class WantedRepository:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
+        # What a commit holds never changes.
+        self._files: dict[tuple[str, str], str | None] = {}
+        self._last: dict[tuple[str, str], Commit | None] = {}
 
     @classmethod
     def create(cls, path: Path) -> Self:
@@ -71,14 +74,17 @@ class WantedRepository:
 
     def read(self, name: str, *, at: str) -> str | None:
         """A file as it was at a commit, None when it was not there."""
-        if not self._git("ls-tree", at, "--", name):
-            return None
-        return self._git("show", f"{at}:{name}")
+        if (name, at) not in self._files:
+            there = self._git("ls-tree", at, "--", name)
+            self._files[name, at] = self._git("show", f"{at}:{name}") if there else None
+        return self._files[name, at]
 
     def last(self, name: str, *, at: str) -> Commit | None:
         """The commit that changed a file last, None when none did."""
-        line = self._git("log", "-1", f"--format={_FIELDS}", at, "--", name).strip("\n")
-        return Commit(*line.split("\0")) if line else None
+        if (name, at) not in self._last:
+            line = self._git("log", "-1", f"--format={_FIELDS}", at, "--", name).strip("\n")
+            self._last[name, at] = Commit(*line.split("\0")) if line else None
+        return self._last[name, at]
 
     def expected(self, wanted: Wanted, *, at: str) -> Expected:
         """What the version must answer; raises DeliveryError when nobody said so."""
