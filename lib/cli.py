@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from lib.cli_gitops import add_cluster, add_gitops
+from lib.cli_gitops import add_cluster, add_deliver, add_gitops
 from lib.errors import LibError, ServingError
 from lib.settings import Settings
 
@@ -65,6 +65,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_ct(commands)
     add_cluster(commands)
     add_gitops(commands)
+    add_deliver(commands)
     return parser
 
 

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import argparse
 import getpass
+import os
+import signal
+import sys
+import threading
 from pathlib import Path
 
 from lib.settings import Settings
 
 ROOT = Path("out", "pipeline")
+DELIVER_ROOT = Path("out", "deliver")
 
 
 def add_cluster(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -19,6 +24,7 @@ def add_cluster(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     run.set_defaults(run=_cluster_run)
     run.add_argument("--staging-port", type=int, default=0, help="without it the last one, or a free one")
     run.add_argument("--production-port", type=int, default=0)
+    run.add_argument("--attached", action="store_true", help="end when standard input does")
     run.add_argument("--proxy", choices=["haproxy", "embedded"], help="without it, HAProxy where there is one")
     status = actions.add_parser("status", help="what runs, and what clients saw of it")
     status.set_defaults(run=_cluster_status)
@@ -48,6 +54,14 @@ def add_gitops(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
         _add_root(action)
 
 
+def add_deliver(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """The whole road once."""
+    deliver = commands.add_parser("deliver", help="release, take back and revert on this machine, under clients")
+    deliver.set_defaults(run=_deliver)
+    deliver.add_argument("--root", type=Path, default=DELIVER_ROOT, help=f"emptied first ({DELIVER_ROOT})")
+    deliver.add_argument("--proxy", choices=["haproxy", "embedded"], help="without it, HAProxy where there is one")
+
+
 def _add_root(action: argparse.ArgumentParser) -> None:
     action.add_argument("--root", type=Path, help=f"where everything lies (MLOPS_ROOT, else {ROOT})")
 
@@ -67,8 +81,27 @@ def _cluster_run(options: argparse.Namespace) -> int:
     settings = _settings(options)
     asked: dict[Environment, int] = {"staging": options.staging_port, "production": options.production_port}
     ports = {name: port for name, port in asked.items() if port}
+    if options.attached:
+        threading.Thread(target=_end_with_stdin, name="end with standard input", daemon=True).start()
     run_cluster(cluster_folder(settings), settings=settings, ports=ports, kind=options.proxy, say=_say)
     return 0
+
+
+def _end_with_stdin() -> None:
+    os.read(sys.stdin.fileno(), 1)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _deliver(options: argparse.Namespace) -> int:
+    from lib.delivery.deliver import run_delivery
+
+    told = run_delivery(options.root, proxy=options.proxy, say=_say)
+    (options.root / "record.txt").write_text(f"{told}\n", "utf-8")
+    _say(str(told))
+    _say(
+        f"{options.root / 'record.txt'} has this record; python -m lib gitops history --root {options.root} every step."
+    )
+    return 0 if told.good else 1
 
 
 def _cluster_status(options: argparse.Namespace) -> int:

@@ -24,6 +24,7 @@ from typing import Any
 from fastapi import FastAPI, HTTPException
 from filelock import FileLock, Timeout
 
+from lib.delivery.cluster_client import ADDRESS
 from lib.delivery.local_cluster import open_cluster
 from lib.delivery.running import Running, RunningEnvironment, Spec, write_whole
 from lib.delivery.wanted import ENVIRONMENTS, Environment
@@ -32,7 +33,6 @@ from lib.serving.proxy import Kind
 from lib.serving.replica import Replica
 from lib.settings import Settings
 
-ADDRESS = "cluster.json"
 _TICK_S = 0.03
 _PORT_FREE_S = 15.0
 _ANSWER_S = 20.0
@@ -67,21 +67,26 @@ def run_cluster(
             for name, url in addresses.items():
                 say(f"{name} is at {url}: {now[name].spec}")
             while not stop.is_set():
-                _obey(environments, asked)
+                _obey(environments, asked, now)
                 _tick(environments, now)
 
 
 _Told = tuple[Environment, Spec, "Future[Running]"]
 
 
-def _obey(environments: Mapping[Environment, RunningEnvironment], asked: queue.SimpleQueue[_Told]) -> None:
+def _obey(
+    environments: Mapping[Environment, RunningEnvironment],
+    asked: queue.SimpleQueue[_Told],
+    now: dict[Environment, Running],
+) -> None:
     """Take what was told, one at a time, in this thread: fleets and proxies are for one."""
     with contextlib.suppress(queue.Empty):
         name, spec, done = asked.get(timeout=_TICK_S)
         try:
             environments[name].apply(spec)
             environments[name].advance()
-            done.set_result(environments[name].look())
+            now[name] = environments[name].look()  # whoever told it sees it at the next look
+            done.set_result(now[name])
         except BaseException as error:
             done.set_exception(error)
             raise

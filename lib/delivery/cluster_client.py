@@ -8,11 +8,11 @@ import socket
 from contextlib import closing
 from pathlib import Path
 
-from lib.delivery.cluster import ADDRESS
 from lib.delivery.running import Running, Spec
 from lib.delivery.wanted import Environment
 from lib.errors import DeliveryError
 
+ADDRESS = "cluster.json"
 _ANSWER_S = 30.0
 
 
