@@ -48,9 +48,15 @@ def add_gitops(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     approve.add_argument("version", type=int)
     approve.add_argument("--by", default=getpass.getuser(), help="who approves")
     approve.add_argument("--reason", required=True)
+    render = actions.add_parser("render", help="what an environment runs, as files for Kubernetes or compose")
+    render.set_defaults(run=_render)
+    render.add_argument("form", choices=["kubernetes", "compose"])
+    render.add_argument("--environment", choices=["staging", "production"], default="production")
+    render.add_argument("--image", default="mlops-server:0.1.0")
+    render.add_argument("--host", default="prices.example.com", help="of the ingress")
     history = actions.add_parser("history", help="every step and decision, oldest first")
     history.set_defaults(run=_history)
-    for action in (status, reconcile, approve, history):
+    for action in (status, reconcile, approve, render, history):
         _add_root(action)
 
 
@@ -147,6 +153,21 @@ def _approve(options: argparse.Namespace) -> int:
     approval = Approval(by=options.by, reason=options.reason)
     commit = open_deployment(settings).approve(settings.served_model, options.version, approval)
     _say(f"{commit}")
+    return 0
+
+
+def _render(options: argparse.Namespace) -> int:
+    from lib.delivery.deployment import open_deployment
+    from lib.delivery.manifests import as_yaml, compose_file, kubernetes_manifests
+    from lib.serving.kubernetes import Serving
+
+    settings = _settings(options)
+    spec = open_deployment(settings).cluster.look(options.environment).spec
+    if options.form == "compose":
+        _say(as_yaml(compose_file(spec, image=options.image, name=options.environment)))
+    else:
+        serving = Serving(image=options.image, name=settings.served_model)
+        _say(as_yaml(kubernetes_manifests(spec, serving, host=options.host)))
     return 0
 
 
