@@ -31,6 +31,7 @@ from lib.delivery.wanted import ENVIRONMENTS, Environment
 from lib.errors import DeliveryError, ProxyError
 from lib.serving.proxy import Kind
 from lib.serving.replica import Replica
+from lib.serving.replica_process import warm_up
 from lib.settings import Settings
 
 _TICK_S = 0.03
@@ -56,19 +57,22 @@ def run_cluster(
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
     stop = stop or _stop_at_signals()
-    with _alone(folder), _opened(folder, settings, ports, kind, say) as environments:
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_alone(folder))
+        warm_up()  # before anybody is promised an answer
+        environments = stack.enter_context(_opened(folder, settings, ports, kind, say))
         asked: queue.SimpleQueue[_Told] = queue.SimpleQueue()
         now: dict[Environment, Running] = {}
-        with _control(now, asked) as control:
-            address = {"control": str(control), "process": os.getpid()}
-            addresses = {name: each.fleet.proxy.url for name, each in environments.items()}
+        control = stack.enter_context(_control(now, asked))
+        _tick(environments, now)
+        addresses = {name: each.fleet.proxy.url for name, each in environments.items()}
+        known = {"control": str(control), "process": os.getpid(), "environments": addresses}
+        write_whole(folder / ADDRESS, json.dumps(known, indent=2) + "\n")
+        for name, url in addresses.items():
+            say(f"{name} is at {url}: {now[name].spec}")
+        while not stop.is_set():
+            _obey(environments, asked, now)
             _tick(environments, now)
-            write_whole(folder / ADDRESS, json.dumps({**address, "environments": addresses}, indent=2) + "\n")
-            for name, url in addresses.items():
-                say(f"{name} is at {url}: {now[name].spec}")
-            while not stop.is_set():
-                _obey(environments, asked, now)
-                _tick(environments, now)
 
 
 _Told = tuple[Environment, Spec, "Future[Running]"]

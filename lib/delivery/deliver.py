@@ -98,10 +98,10 @@ def run_delivery(root: Path, *, proxy: Kind | None = None, say: Callable[[str], 
     begun = time.monotonic()
     story = _Story(Settings(root=root), lambda text: say(f"{time.monotonic() - begun:6.1f} s  {text}"))
     with _cluster(story.deployment, proxy):
-        story.tell(story.first_version)
+        if not story.tell(story.first_version):
+            return Delivered(tuple(story.chapters), 0, ())
         with story.clients() as sending:
-            for chapter in (story.better_version, story.slow_version, story.reverts):
-                story.tell(chapter)
+            all(story.tell(chapter) for chapter in (story.better_version, story.slow_version, story.reverts))
             sending.stopped.set()
     for line in history(story.model, settings=story.settings):
         story.say(f"ledger  {line}")
@@ -119,8 +119,8 @@ class _Story:
         self._data = ""
         self._releases: list[Commit] = []
 
-    def tell(self, chapter: Callable[[], tuple[Report, int, str]]) -> None:
-        """Run a chapter and keep how it ended."""
+    def tell(self, chapter: Callable[[], tuple[Report, int, str]]) -> bool:
+        """Run a chapter and keep how it ended; returns whether the next one can stand on it."""
         name = " ".join(chapter.__name__.split("_"))
         self.say(f"— {name}: {chapter.__doc__}")
         begun = time.monotonic()
@@ -130,6 +130,7 @@ class _Story:
         except LibError as error:
             good, found = False, str(error)
         self.chapters.append(Chapter(name, time.monotonic() - begun, good, found))
+        return good
 
     def first_version(self) -> tuple[Report, int, str]:
         """A weak model from the first sales, with nobody to compare it with."""

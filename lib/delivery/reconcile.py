@@ -199,19 +199,22 @@ class _Work:
                 )
                 return self._report(self.records.write(done), running=running)
             self._note(record, move.reason)
+            if move.spec is not None:
+                self.cluster.apply(environment, move.spec)
+                continue
             try:
-                self._make(environment, move, goal)
+                self._ask(environment, move, goal)
+            except StoreUnavailable as error:
+                return self._report(record, reason=f"{move.reason}, and the registry cannot be told: {error}")
             except LibError as error:
                 return self._give_up(record, str(error))
-            if move.kind != "apply":
-                passed.add(move.kind)
+            passed.add(move.kind)
             if move.kind == "record":
                 record = self.records.write(record.model_copy(update={"recorded": True}))
 
-    def _make(self, environment: Environment, move: Move, goal: _Goal) -> None:
-        if move.spec is not None:
-            self.cluster.apply(environment, move.spec)
-        elif move.kind in ("smoke", "verify"):
+    def _ask(self, environment: Environment, move: Move, goal: _Goal) -> None:
+        """Ask the version, or tell the registry; raises LibError when the version must not stay."""
+        if move.kind in ("smoke", "verify"):
             report = smoke(move.url, goal.expected.model_copy(update={"model_version": goal.wanted.version}))
             self._smoked[environment] = report
             if not report.passed:
@@ -271,11 +274,20 @@ class _Work:
         drift: tuple[str, ...] = (),
     ) -> Report:
         running = running or self.cluster.look(record.environment)
+        said = [record.reason if reason is None else reason, *_ailing(record, running)]
         return Report(
             environment=record.environment, commit=record.commit, state=record.state,
-            reason=record.reason if reason is None else reason, wanted=record.version, serving=running.serving,
-            drift=drift,
+            reason="; ".join(filter(None, said)), wanted=record.version, serving=running.serving, drift=drift,
         )  # fmt: skip
+
+
+def _ailing(record: Rollout, running: Running) -> list[str]:
+    """What is wrong with the version that was in place last, where it should run alone."""
+    if record.good is None or running.settled or running.spec != alone(record.good):
+        return []
+    state = running.of(record.good.version)
+    few = f"{state.ready} of {record.good.replicas} replicas of version {state.version} are ready"
+    return [f"{few} ({state.trouble})" if state.trouble else few] if state.ready < record.good.replicas else []
 
 
 def wanted_name(wanted: Wanted) -> str:

@@ -97,6 +97,8 @@ def _take_over(wanted: Wanted, running: Running, old: int | None, passed: Passed
     full = _beside(wanted, running.spec, old, share=1.0)
     if running.spec != full:
         return Move(kind="apply", spec=full, reason=f"all requests to version {new}")
+    if old is not None and running.of(new).ended:
+        return Move(kind="fail", reason=f"{running.of(new).ended} replicas of version {new} ended while it served")
     if not running.settled:
         return Move(kind="wait", reason=f"version {new}: {running.of(new).ready} of {wanted.replicas} replicas ready")
     if "verify" not in passed:
