@@ -83,8 +83,11 @@ def _cluster_run(options: argparse.Namespace) -> int:
     from lib.delivery.cluster import run_cluster
     from lib.delivery.deployment import cluster_folder
     from lib.delivery.wanted import Environment
+    from lib.workspace import open_workspace
 
     settings = _settings(options)
+    if not settings.root.exists() or not any(settings.root.iterdir()):
+        open_workspace(settings.root)  # the pipeline goes on there
     asked: dict[Environment, int] = {"staging": options.staging_port, "production": options.production_port}
     ports = {name: port for name, port in asked.items() if port}
     if options.attached:
