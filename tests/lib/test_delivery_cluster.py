@@ -214,6 +214,18 @@ def test_a_version_that_is_not_there_changes_nothing(here, settings, version, wo
     assert here.records.read("staging").reason == report.reason
 
 
+def test_a_registry_out_of_reach_is_waited_for(here, settings):
+    """Nobody can say whether the version may go on, so it waits, and goes on when somebody can."""
+    away = open_deployment(settings.model_copy(update={"ledger_uri": "sqlite:////dev/null/registry.db"}))
+    wanted = Wanted(model=settings.served_model, version=FIRST, replicas=2)
+    here.repository.want("staging", wanted, by="ada")
+    report = away.reconcile(wait_s=120)[0]
+    assert report.state == "waiting"
+    assert "the ledger sqlite:////dev/null/registry.db cannot be used" in report.reason
+    assert here.reconcile(wait_s=120)[0].state == "in place"
+    assert here.cluster.look("staging").spec.replicas == {FIRST: 2}
+
+
 def test_a_killed_cluster_comes_back_as_it_was(here, settings, capsys):
     """Same addresses, same versions, through the other proxy; and no second one beside it."""
     with pytest.raises(DeliveryError, match="another cluster runs in"):
