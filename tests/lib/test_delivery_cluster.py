@@ -7,9 +7,11 @@ import json
 import os
 import shutil
 import signal
+import threading
 
 import pytest
 import requests
+import yaml
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.linear_model import Ridge
 from sklearn.preprocessing import PowerTransformer
@@ -243,6 +245,42 @@ def test_a_registry_out_of_reach_is_waited_for(here, settings):
     assert "the ledger sqlite:////dev/null/registry.db cannot be used" in report.reason
     assert here.reconcile(wait_s=120)[0].state == "in place"
     assert here.cluster.look("staging").spec.replicas == {FIRST: 2}
+
+
+def test_commands_say_what_there_is(here, settings, monkeypatch, capsys):
+    """Each prints what it found; an approval that would not hold is refused with exit code 1."""
+    monkeypatch.setenv("MLOPS_APPROVERS", json.dumps(sorted(settings.approvers)))
+    at = ["--root", str(settings.root)]
+
+    def said(*words):
+        return main([*words, *at]), capsys.readouterr()
+
+    code, text = said("gitops", "history")
+    assert code == 0
+    assert " production " in text.out
+    assert "rolled back: of " in text.out
+    code, text = said("gitops", "render", "kubernetes")
+    assert (code, [each["kind"] for each in yaml.safe_load_all(text.out)]) == (0, ["Deployment", "Service", "Ingress"])
+    code, text = said("gitops", "render", "compose")
+    assert (code, set(yaml.safe_load(text.out)["services"])) == (0, {"v1", "proxy"})
+    code, text = said("gitops", "approve", "3", "--by", "ada", "--reason", "mine")
+    assert (code, text.out) == (1, "")
+    assert "ada registered it" in text.err
+    code, text = said("gitops", "approve", "4", "--by", "grace", "--reason", "fine")
+    assert (code, "grace: approve version 4" in text.out) == (0, True)
+
+
+def test_watching_says_what_changes_and_goes_on(here):
+    """What stands is said once; it ends when it is told to."""
+    said, stop = [], threading.Event()
+
+    def say(text):
+        said.append(text)
+        if len(said) == 2:
+            stop.set()
+
+    here.watch(say=say, every_s=0.01, stop=stop)
+    assert [text.partition(":")[0] for text in said] == ["staging", "production"]
 
 
 def test_a_killed_cluster_comes_back_as_it_was(here, settings, capsys):
