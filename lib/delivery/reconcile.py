@@ -145,36 +145,53 @@ class _Work:
         if record.commit == commit.id and record.state == "in place":
             return self._report(record, drift=self._heal(record))
         try:
-            goal = self._goal(environment, text, commit, head)
-        except _Waiting as why:
-            record = self._state(record, commit.id, "waiting", str(why))
-            return self._report(record, drift=self._heal(record))
+            wanted = read_wanted(text, what=wanted_file(environment))
+        except DeliveryError as error:
+            return self._stand(record, commit, "refused", str(error))
+        try:
+            goal = self._goal(environment, wanted, commit, head)
+        except StoreUnavailable as error:
+            if record.commit == commit.id and record.state == "rolling out":
+                return self._report(record, reason=f"it stands still, for the registry cannot be asked: {error}")
+            return self._stand(record, commit, "waiting", str(error), version=wanted.version)
+        except (_Waiting, IllegalMove) as why:
+            return self._stand(record, commit, "waiting", str(why), version=wanted.version)
         except LibError as error:
-            record = self._state(record, commit.id, "refused", str(error))
-            return self._report(record, drift=self._heal(record))
+            return self._stand(record, commit, "refused", str(error), version=wanted.version)
         return self._walk(record, goal)
 
-    def _goal(self, environment: Environment, text: str, commit: Commit, head: str) -> _Goal:
-        wanted = read_wanted(text, what=wanted_file(environment))
-        stages, approval, proven = self.stages, None, wanted_name(wanted) in self.records.read(environment).passed
-        if stages is not None:
-            try:
-                proven = stages.proven(environment, wanted)
-                stages.require(environment, wanted)
-            except (StoreUnavailable, IllegalMove) as error:
-                raise _Waiting(str(error)) from error
+    def _stand(
+        self, record: Rollout, commit: Commit, state: State, reason: str, *, version: int | None = None
+    ) -> Report:
+        """Leave the environment at what was last in place, and say why."""
+        record = self._state(record, commit.id, state, reason, version=version)
+        return self._report(record, drift=self._heal(record))
+
+    def _goal(self, environment: Environment, wanted: Wanted, commit: Commit, head: str) -> _Goal:
+        """What has to be known before anything is started; raises LibError, or _Waiting, when it may not be."""
+        stages, approval = self.stages, None
+        if stages is None:
+            proven = wanted_name(wanted) in self.records.read(environment).passed
+        else:
+            proven = stages.proven(environment, wanted)
+            stages.require(environment, wanted)
         if environment == "production" and not proven:
             if wanted_name(wanted) not in self.records.read("staging").passed:
                 raise _Waiting(f"version {wanted.version} of {wanted.model} has not passed staging yet")
-            if stages is not None:
-                approval = self.repository.approval(wanted.model, wanted.version, at=head)
-                why = stages.refusal(wanted.model, wanted.version, approval)
-                if why is None and approval is not None and approval.by.casefold() == commit.author.casefold():
-                    why = f"{approval.by} asked for it. Ask somebody else to approve it."
-                if why is not None:
-                    raise _Waiting(why)
-        expected = self.repository.expected(wanted, at=head)
-        return _Goal(wanted, commit, expected, approval, proven)
+            approval = self._approval(stages, wanted, commit, head)
+        return _Goal(wanted, commit, self.repository.expected(wanted, at=head), approval, proven)
+
+    def _approval(self, stages: RegistryStages | None, wanted: Wanted, commit: Commit, head: str) -> Approval | None:
+        """The approval that holds; raises _Waiting while there is none."""
+        if stages is None:
+            return None
+        approval = self.repository.approval(wanted.model, wanted.version, at=head)
+        why = stages.refusal(wanted.model, wanted.version, approval)
+        if why is None and approval is not None and approval.by.casefold() == commit.author.casefold():
+            why = f"{approval.by} asked for it. Ask somebody else to approve it."
+        if why is not None:
+            raise _Waiting(why)
+        return approval
 
     def _walk(self, record: Rollout, goal: _Goal) -> Report:
         """As far as it goes without waiting."""
@@ -238,6 +255,11 @@ class _Work:
             running = self.cluster.look(record.environment)
         if not running.settled:
             return self._report(record, running=running)
+        if self.stages is not None and record.environment == "production" and record.good is not None:
+            try:
+                self.stages.back_to(record.good, by="reconciler", reason=record.reason)
+            except LibError as error:
+                return self._report(record, reason=f"{record.reason}; the registry does not follow: {error}")
         return self._report(self._state(record, record.commit, "rolled back", record.reason), running=running)
 
     def _heal(self, record: Rollout) -> tuple[str, ...]:

@@ -19,14 +19,18 @@ from lib.delivery import release_steps
 from lib.delivery.cluster import run_cluster
 from lib.delivery.deployment import cluster_folder, open_deployment
 from lib.delivery.release_steps import ProductionOptions, StagingOptions
+from lib.delivery.rollout_record import Records
 from lib.delivery.smoke import Expected, golden_answers
 from lib.delivery.steps import Registered
 from lib.delivery.wanted import Canary, CanaryStep, Wanted
+from lib.delivery.wanted_repository import WantedRepository
 from lib.errors import DeliveryError, Refused
 from lib.registry import Approval, history, load_version, register
 from lib.registry.stores import open_stores
 from lib.serving.traffic import traffic
 from lib.tracking.read import model_folder
+from tests.lib.delivery_tools import WRONG, InstantCluster, Killed, World, servers
+from tests.lib.delivery_tools import expected as tiny_answers
 from tests.lib.registered import FEATURES, a_run, another, houses, settings_in
 from tests.lib.serving_tools import process, wait
 
@@ -102,6 +106,11 @@ def clients(deployment, bodies=ORDINARY, rate=60):
     """A constant load on production; stop it when the test has seen enough."""
     due = [number / rate for number in range(rate * 300)]
     return traffic(f"{deployment.cluster.look('production').url}/predict", bodies, due)
+
+
+def without_registry(settings):
+    """The same deployment for somebody who does not reach the registry."""
+    return open_deployment(settings.model_copy(update={"ledger_uri": "sqlite:////dev/null/registry.db"}))
 
 
 def stages(settings):
@@ -183,6 +192,10 @@ def test_a_killed_reconciler_is_followed_by_one_that_takes_the_bad_version_back(
         so_far = len(sending.answered)
         wait(lambda: len(sending.answered) > so_far + 20)
         assert here.status("production").state == "rolling out"
+        shares = here.cluster.look("production").spec.shares
+        stands = without_registry(settings).reconcile()[1]
+        assert (stands.state, here.cluster.look("production").spec.shares) == ("rolling out", shares)
+        assert "stands still" in stands.reason
         sending.stopped.set()
     assert sending.wrong == []
     with clients(here, FAR) as sending:
@@ -198,20 +211,38 @@ def test_a_killed_reconciler_is_followed_by_one_that_takes_the_bad_version_back(
     assert main(["gitops", "status", "--root", str(settings.root)]) == 0
 
 
-@pytest.mark.parametrize(("version", "words"), [(99, "no version 99"), (LOST, "version 4 of house-price-predictor")])
-def test_a_version_that_is_not_there_changes_nothing(here, settings, version, words):
+@pytest.mark.parametrize(
+    ("model", "version", "words"),
+    [
+        ("house-price-predictor", 99, "no version 99"),
+        ("house-price-predictor", LOST, "version 4 of house-price-predictor"),
+        ("boat-price-predictor", 1, "the cluster serves house-price-predictor"),
+    ],
+)
+def test_a_version_that_is_not_there_changes_nothing(here, settings, model, version, words):
     """Unknown to the registry, or its files have vanished: refused before anything starts, and the reason is kept."""
     if version == LOST:
         with open_stores(settings) as stores:
             shutil.rmtree(model_folder(stores.location(settings.served_model, LOST)))
     before = here.cluster.look("staging").spec
-    here.repository.want("staging", Wanted(model=settings.served_model, version=version), by="ada")
+    here.repository.want("staging", Wanted(model=model, version=version), by="ada")
     report = here.reconcile(wait_s=120)[0]
     assert report.state == "refused"
     assert words in report.reason
     assert here.cluster.look("staging").spec == before
     assert here.reconcile()[0] == report
     assert here.records.read("staging").reason == report.reason
+
+
+def test_a_registry_out_of_reach_is_waited_for(here, settings):
+    """Nobody can say whether the version may go on, so it waits, and goes on when somebody can."""
+    wanted = Wanted(model=settings.served_model, version=FIRST, replicas=2)
+    here.repository.want("staging", wanted, by="ada")
+    report = without_registry(settings).reconcile(wait_s=120)[0]
+    assert report.state == "waiting"
+    assert "the ledger sqlite:////dev/null/registry.db cannot be used" in report.reason
+    assert here.reconcile(wait_s=120)[0].state == "in place"
+    assert here.cluster.look("staging").spec.replicas == {FIRST: 2}
 
 
 def test_a_killed_cluster_comes_back_as_it_was(here, settings, capsys):
@@ -237,6 +268,37 @@ def test_a_killed_cluster_comes_back_as_it_was(here, settings, capsys):
         kill_server_at(replica)
         wait(lambda: here.cluster.look("production").of(FIRST).addresses not in ((), (replica,)), 60)
         assert here.cluster.look("production").of(FIRST).ended == 1
+
+
+def test_the_ledger_follows_when_a_release_that_it_knew_of_is_taken_back(here, settings, tmp_path, monkeypatch):
+    """Killed right after the promotion, and the version breaks meanwhile: cluster and ledger go back together."""
+    name = settings.served_model
+
+    def ask_for_tiny(version):
+        wanted = Wanted(model=name, version=version, replicas=1)
+        world.git.want("production", wanted, by="ada", expected=tiny_answers())
+        return world.reconcile(stages=here.stages)[1]
+
+    def write(self, rollout, write=Records.write):
+        if rollout.recorded:
+            raise Killed
+        return write(self, rollout)
+
+    with servers(FIRST, BETTER, WRONG) as running:
+        world = World(WantedRepository.create(tmp_path / "wanted"), InstantCluster(running), tmp_path / "state")
+        assert ask_for_tiny(FIRST).state == "in place"
+        with monkeypatch.context() as patch:
+            patch.setattr(Records, "write", write)
+            with pytest.raises(Killed):
+                ask_for_tiny(BETTER)
+        assert stages(settings)[BETTER] == "Production"
+        running[BETTER] = running[WRONG]
+        report = world.reconcile(stages=here.stages)[1]
+    assert (report.state, report.serving) == ("rolled back", FIRST)
+    assert stages(settings)[FIRST] == "Production"
+    last = history(name, settings=settings)[-1]
+    assert (last.kind, last.by) == ("rollback", "reconciler")
+    assert "version 6 answers" in last.reason
 
 
 def kill_server_at(address):

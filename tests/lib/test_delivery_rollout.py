@@ -110,6 +110,15 @@ def test_replicas_that_do_not_start_end_it_unless_there_is_nothing_else():
     assert next_move(WANTED, running(beside, settled=False)).kind == "wait"
 
 
+def test_a_version_that_ends_while_it_takes_over_is_taken_back_until_it_is_recorded():
+    """The old one still is there; once the registry names the new one, it goes on by itself."""
+    full = Spec(replicas={1: 2, 3: 2}, shares={3: 1.0})
+    for seen in ({"ended": 1}, {"trouble": "it died"}):
+        assert next_move(WANTED, running(full, v3=seen)).kind == "fail"
+        recorded = next_move(WANTED, running(full, v3=seen), passed=frozenset({"verify", "record"}))
+        assert (recorded.kind, recorded.spec) == ("apply", alone(WANTED))
+
+
 CANARY = Spec(replicas={1: 2, 3: 2}, shares={1: 0.9, 3: 0.1})
 
 
