@@ -5,7 +5,7 @@ Source: Prometheus' documentation of alerting rules, and rules/alerting.go of ve
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
@@ -81,11 +81,6 @@ class Evaluator:
                 alerts[labels] = now
             if now is not None and (before is None or now.state != before.state):
                 yield now
-
-
-def muted(rules: Sequence[Rule], firing: Collection[str]) -> dict[str, tuple[str, ...]]:
-    """The rules that stay silent while those named in `firing` fire, with the causes of each."""
-    return _causes(rules, set(firing))
 
 
 def utc(at_s: float) -> datetime:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import random
 import re
 import subprocess
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import yaml
 
 from lib.monitoring.query import Query, Vector, duration
 from lib.monitoring.samples import Samples, labelled
+from tests.lib.serving_tools import answers, free_port, process, wait
 from tests.require import executable
 
 Value = float | None | str
@@ -132,3 +134,38 @@ def played(
     return subprocess.run(
         [promtool(), "test", "rules", folder / "cases.yaml"], capture_output=True, text=True, check=False
     )
+
+
+@contextlib.contextmanager
+def program(name: str, words: Sequence[str], folder: Path) -> Iterator[str]:
+    """Prometheus or Alertmanager as Debian has them, ready on a free port; its address."""
+    path = executable(name, f"prometheus-{name}", way_out=f"apt-get install prometheus {name}")
+    folder.mkdir(exist_ok=True)
+    port = free_port()
+    start = f"import os, sys; os.execv({path!r}, sys.argv)"
+    with process(["-c", start, *words, f"--web.listen-address=127.0.0.1:{port}"], folder):
+        url = f"http://127.0.0.1:{port}"
+        wait(lambda: answers(f"{url}/-/ready"), 60)
+        yield url
+
+
+def prometheus(
+    folder: Path, server: str, *, rules: Mapping[str, Any] | None = None, alertmanager: str | None = None
+) -> contextlib.AbstractContextManager[str]:
+    """A Prometheus that asks the server twice a second."""
+    folder.mkdir(exist_ok=True)
+    config: dict[str, Any] = {
+        "global": {"scrape_interval": "500ms", "evaluation_interval": "500ms"},
+        "scrape_configs": [
+            {"job_name": "server", "static_configs": [{"targets": [server.removeprefix("http://")]}]},
+        ],
+    }
+    if rules is not None:
+        (folder / "rules.yaml").write_text(yaml.safe_dump(dict(rules)))
+        config["rule_files"] = ["rules.yaml"]
+    if alertmanager is not None:
+        targets = [{"targets": [alertmanager.removeprefix("http://")]}]
+        config["alerting"] = {"alertmanagers": [{"static_configs": targets}]}
+    (folder / "prometheus.yaml").write_text(yaml.safe_dump(config))
+    words = [f"--config.file={folder / 'prometheus.yaml'}", f"--storage.tsdb.path={folder / 'data'}"]
+    return program("prometheus", words, folder)
