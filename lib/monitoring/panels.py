@@ -98,13 +98,21 @@ SERVICE = Board(
         ),
         Panel(
             title="Rows together",
-            about="Rows predicted in one batch, the median; at 256 the batches are as large as they may be.",
+            about="Rows predicted in one batch, on average; at 256 the batches are as large as they may be.",
             unit="number",
-            curves=(Curve("50 %", Quantile(0.5, Series("serving_batch_rows"), RECENT_S)),),
+            curves=(
+                Curve(
+                    "mean",
+                    Ratio(
+                        _sum(Rate(Series("serving_batch_rows_sum"), RECENT_S)),
+                        _sum(Rate(Series("serving_batch_rows_count"), RECENT_S)),
+                    ),
+                ),
+            ),
         ),
         Panel(
             title="Queue",
-            about="How full the queue of the model is. Above 1 requests are turned away.",
+            about="How full the queue of the model is; at 100 % requests are turned away.",
             unit="share",
             curves=(
                 Curve("filled", Ratio(_sum(Series("serving_queue_rows")), _sum(Series("serving_queue_capacity_rows")))),

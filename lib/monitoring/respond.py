@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -40,6 +40,8 @@ class Notice:
 class Responder:
     """Takes notices and acts by the rules; `log` remembers across restarts, so that nothing is done twice.
 
+    `tell` is called with each entry but for beginnings.
+
     Raises MonitoringError for two actions of one name.
     """
 
@@ -50,8 +52,9 @@ class Responder:
         log: ActionLog,
         *,
         restraints: Mapping[ActionName, Restraint] | None = None,
+        tell: Callable[[Entry], None] = lambda _entry: None,
     ) -> None:
-        self.log = log
+        self.log, self._tell = log, tell
         self._actions: dict[ActionName, Action] = {}
         for action in actions:
             if action.name in self._actions:
@@ -133,7 +136,7 @@ class Responder:
         if mine and (mine[-1].outcome == "begun" or mine[-1].said == why):
             return None  # it is under way, or was told
         reason = f"{notice.rule}: {notice.summary}"
-        return self.log.add(action=name, outcome="held back", by=ROBOT, reason=reason, about=notice.key, said=why)
+        return self._log(action=name, outcome="held back", by=ROBOT, reason=reason, about=notice.key, said=why)
 
     def _finish(self, begun: Entry) -> Entry:
         known = {
@@ -143,19 +146,24 @@ class Responder:
         try:
             done = self._actions[begun.action].do(by=begun.by, reason=begun.reason)
         except LibError as error:
-            return self.log.add(outcome="failed", said=str(error), **known)
+            return self._log(outcome="failed", said=str(error), **known)
         except Exception as error:
-            self.log.add(outcome="failed", said=repr(error), **known)
+            self._log(outcome="failed", said=repr(error), **known)
             raise
         outcome = "done" if done.changed else "nothing to do"
-        return self.log.add(outcome=outcome, said=done.said, before=done.before, **known)
+        return self._log(outcome=outcome, said=done.said, before=done.before, **known)
 
     def _undo(self, entry: Entry, *, by: str, reason: str) -> Entry:
         said = self._actions[entry.action].undo(entry.before or {}, by=by, reason=reason)
-        return self.log.add(
+        return self._log(
             action=entry.action, outcome="undone", by=by, reason=reason, about=entry.about, said=said,
             refers_to=entry.number,
         )  # fmt: skip
+
+    def _log(self, **fields: Any) -> Entry:
+        entry = self.log.add(**fields)
+        self._tell(entry)
+        return entry
 
 
 def noticed(alerts: Iterable[Alert]) -> list[Notice]:

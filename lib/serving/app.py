@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -29,6 +30,15 @@ from lib.settings import Settings
 
 TITLE = "Model server"
 Extension = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equipment:
+    """What a server has beside its predictions (see `create_app`); `guard` may stand before the source of versions."""
+
+    figures: tuple[Collector, ...] = ()
+    extensions: tuple[Extension, ...] = ()
+    guard: Callable[[Source], Source] = lambda source: source
 
 
 def create_app(
