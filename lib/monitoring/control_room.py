@@ -159,10 +159,15 @@ def _inputs(bundle: Bundle) -> list[dict[str, Any]]:
     return [
         {
             "name": each.name, "type": each.type, "unit": each.unit, "note": each.note, "allowed": each.allowed,
-            "low": each.low, "high": each.high, "categories": list(each.categories), "example": each.examples(8)[1],
+            "low": each.low, "high": each.high, "categories": list(each.categories),
+            "example": _short(each.examples(8)[1]),
         }
         for each in bundle.schema.inputs
     ]  # fmt: skip
+
+
+def _short(value: Any) -> Any:
+    return float(f"{value:.3g}") if isinstance(value, float) else value
 
 
 def _add_routes(app: FastAPI, room: _Room) -> None:

@@ -236,14 +236,9 @@ MODEL = Board(
         ),
         Panel(
             title="Actions",
-            about="What was done in the last day without asking, and how it ended.",
+            about="What was done about alerts since the monitor started, and how it ended.",
             unit="number",
-            curves=(
-                Curve(
-                    "{action}: {outcome}",
-                    _sum(Increase(Series("monitoring_actions_total"), DAY_S), "action", "outcome"),
-                ),
-            ),
+            curves=(Curve("{action}: {outcome}", _sum(Series("monitoring_actions_total"), "action", "outcome")),),
         ),
     ),
 )  # fmt: skip

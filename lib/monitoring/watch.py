@@ -49,7 +49,7 @@ class Watch:
     def look(self, at: datetime) -> None:
         """One look: read, judge, remember."""
         at_s = at.timestamp()
-        self._samples.scrape(at_s, _readings(self._read()), job=JOB)
+        self._samples.scrape(at_s, readings(self._read()), job=JOB)
         self._evaluator.evaluate(self._samples, at)
         if self._figures is not None:
             self._figures.show_alerts(self._evaluator.rules, self._evaluator.active)
@@ -112,7 +112,8 @@ def _panels(boards: Iterable[Board]) -> Iterator[Panel]:
         yield from board.panels
 
 
-def _readings(families: Iterable[Metric]) -> Iterator[Reading]:
+def readings(families: Iterable[Metric]) -> Iterator[Reading]:
+    """What exported metrics say, as a scrape takes it."""
     for family in families:
         for sample in family.samples:
             if not sample.name.endswith("_created"):

@@ -37,7 +37,7 @@ const utc = seconds => new Date(seconds * 1000).toISOString().slice(0, 16).repla
 function curves(panel, times) {
   const known = panel.curves.flatMap(curve => curve.values.filter(value => value !== null));
   const levels = panel.limit === null ? known : [...known, panel.limit];
-  const low = Math.min(0, ...levels), high = Math.max(...levels, low + 1e-9);
+  const low = Math.min(0, ...levels), top = Math.max(...levels), high = top > low ? top : low + 1;
   const first = times[0], span = Math.max(times[times.length - 1] - first, 1);
   const x = time => LEFT + (time - first) / span * (WIDTH - LEFT - 4);
   const y = value => 6 + (high - value) / (high - low) * (HEIGHT - BOTTOM - 6);
