@@ -86,7 +86,7 @@ def lab(tmp_path_factory):
 
         def traffic() -> None:
             number = 0
-            while not done.wait(0.005):
+            while not done.wait(0.02):
                 number = (number + 1) % len(asked)
                 served.post("/predict", asked[number], headers={"X-Request-ID": f"house-{number}"})
                 if number % 10 == 0:
