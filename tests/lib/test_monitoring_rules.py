@@ -6,7 +6,9 @@ import random
 import re
 import subprocess
 from collections import Counter
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -94,34 +96,64 @@ SCENES = {
     "an hour": {"count": 600, "step_s": 7, "every_s": 60, "edge_s": 60, "lasting": 40},
     "twelve days": {"count": 4_320, "step_s": 240, "every_s": 14_400, "edge_s": 3_600, "lasting": 500},
 }
-ours: Counter[str] = Counter()
 
 
-@pytest.mark.parametrize("scene", SCENES)
-def test_alerts_fire_as_prometheus_has_it(scene, tmp_path):
-    """At every look the same alerts with the same labels and words; promtool plays the written rules and judges."""
-    shape = SCENES[scene]
+@dataclass(frozen=True)
+class Played:
+    """What fired here at each look of a scene, and what promtool said to that and to a lie about it."""
+
+    fired: Counter[str]
+    agreed: subprocess.CompletedProcess[str]
+    lied: subprocess.CompletedProcess[str]
+
+
+@pytest.fixture(scope="module", params=SCENES)
+def scene(request, scenes) -> Played:
+    """One of the scenes."""
+    return scenes[request.param]
+
+
+@pytest.fixture(scope="module")
+def scenes(tmp_path_factory) -> dict[str, Played]:
+    """All scenes, each evaluated here look by look and then played to promtool."""
+    return {name: _play(shape, tmp_path_factory.mktemp("scene")) for name, shape in SCENES.items()}
+
+
+def _play(shape: dict[str, int], folder: Path) -> Played:
     step_s, every_s = shape["step_s"], shape["every_s"]
     lines = [
         Line(line.name, line.labels, off_the_edges(line.values, step_s, every_s=shape["edge_s"]))
         for line in _scene(5, shape["count"], lasting=shape["lasting"])
     ]
     samples, evaluator, cases, before_s = Samples(keep_s=1e9), Evaluator(RULES), [], -step_s
+    fired: Counter[str] = Counter()
     for at_s in range(0, shape["count"] * step_s, every_s):
         feed(samples, lines, step_s, after_s=before_s, until_s=at_s)
         before_s = at_s
         evaluator.evaluate(samples, utc(at_s))
         firing = [alert for alert in evaluator.active if alert.state == "firing"]
-        ours.update({alert.rule.name for alert in firing})
+        fired.update({alert.rule.name for alert in firing})
         for rule in RULES:
             told = [_expected(alert) for alert in firing if alert.rule is rule]
             cases.append({"eval_time": duration(at_s), "alertname": rule.name, "exp_alerts": told})
-    rules = rule_file(GROUPS)
-    done = played(lines, step_s, tmp_path, rules=rules, every_s=every_s, alert_rule_test=cases)
-    assert done.returncode == 0, done.stdout + done.stderr
-    one = next(case for case in cases if case["exp_alerts"])
-    wrong = [{**one, "exp_alerts": []}]
-    assert played(lines, step_s, tmp_path, rules=rules, every_s=every_s, alert_rule_test=wrong).returncode == 1
+    known = {"rules": rule_file(GROUPS), "every_s": every_s}
+    lie = {**next(case for case in cases if case["exp_alerts"]), "exp_alerts": []}
+    return Played(
+        fired,
+        played(lines, step_s, folder, **known, alert_rule_test=cases),
+        played(lines, step_s, folder, **known, alert_rule_test=[lie]),
+    )
+
+
+def test_alerts_fire_as_prometheus_has_it(scene):
+    """At every look the same alerts with the same labels and words; promtool plays the written rules and judges."""
+    assert scene.agreed.returncode == 0, scene.agreed.stdout + scene.agreed.stderr
+    assert scene.lied.returncode == 1
+
+
+def test_every_rule_fired_somewhere_in_these_scenes(scenes):
+    """No rule's agreement was empty."""
+    assert set().union(*(each.fired for each in scenes.values())) == {rule.name for rule in RULES}
 
 
 def _expected(alert) -> dict:
@@ -131,13 +163,6 @@ def _expected(alert) -> dict:
         "exp_labels": {**alert.labels, **routed_by(rule)},
         "exp_annotations": {**said(rule), "summary": alert.summary},
     }
-
-
-def test_every_rule_fired_somewhere_in_these_scenes():
-    """No rule's agreement was empty; this test reads what the one before it has seen."""
-    if not ours:
-        pytest.skip("runs after the scenes")
-    assert set(ours) == {rule.name for rule in RULES}
 
 
 def test_promtool_takes_the_file(tmp_path):

@@ -112,14 +112,14 @@ function drawAlerts(alerts) {
       ` · ${alert.severity} · since ${utc(alert.since)}${muted}: ${alert.summary} `,
       element("a", {href: `/runbooks/${alert.rule}`}, `Runbook of ${alert.rule}`));
   });
-  replaceKept(one("alert-list"), list.length ? list : [element("li", {}, "Nothing is pending or firing.")]);
+  replaceKept(one("alert-list"), list.length ? list : [element("li", {class: "none"}, "Nothing is pending or firing.")]);
 }
 
 function drawActions(actions) {
   const list = actions.map(action => element("li", {value: action.number},
     element("strong", {}, `${action.action}: ${action.outcome}`),
     ` · ${utc(action.at)} by ${action.by}. ${action.said} (${action.reason})`));
-  one("action-list").replaceChildren(...(list.length ? list : [element("li", {}, "None yet.")]));
+  one("action-list").replaceChildren(...(list.length ? list : [element("li", {class: "none"}, "None yet.")]));
 }
 
 // The link that had the keyboard's focus gets it back.
