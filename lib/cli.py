@@ -7,16 +7,12 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from lib.cli_actions import add_actions, equip_server
+from lib.cli_gitops import add_cluster, add_deliver, add_gitops
+from lib.cli_trial import add_smoke, add_try
 from lib.errors import LibError, ServingError
 from lib.settings import Settings
-
-if TYPE_CHECKING:
-    from lib.monitoring.audit import ActionLog
-    from lib.monitoring.manual import Switch
-    from lib.monitoring.respond import Responder
-    from lib.serving.app import Equipment
 
 SERVING_ROOT = Path("out", "serving")
 AUTOSCALE_OUT = Path("out", "autoscale")
@@ -69,7 +65,12 @@ def _parser() -> argparse.ArgumentParser:
     autoscale.add_argument("--proxy", choices=["haproxy", "embedded"], help="without it, HAProxy where there is one")
     _add_pipeline(commands)
     _add_ct(commands)
-    _add_actions(commands)
+    add_actions(commands)
+    add_cluster(commands)
+    add_gitops(commands)
+    add_deliver(commands)
+    add_smoke(commands)
+    add_try(commands)
     return parser
 
 
@@ -97,31 +98,6 @@ def _add_ct(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     ct.add_argument("--rows-a-day", type=int, default=40)
     ct.add_argument("--seed", type=int, default=0)
     ct.add_argument("--out", type=Path, default=CT_ROOT, help=f"where ct.png, ct.json and a registry go ({CT_ROOT})")
-
-
-def _add_actions(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    actions = commands.add_parser("actions", help="what was done about alerts; do or undo one by hand")
-    kinds = actions.add_subparsers(required=True, metavar="ACTION")
-    for name, run, text in (
-        ("list", _actions_list, "the log, oldest first"),
-        ("undo", _actions_undo, "put back what an entry did"),
-        ("fall-back", _actions_do, "put a stable version back in Production"),
-        ("manual", _actions_do, "let a rule answer in place of the model, or nobody"),
-    ):
-        kind = kinds.add_parser(name, help=text)
-        kind.set_defaults(run=run, action=name.replace("-", " "))
-        kind.add_argument("--root", type=Path, help=f"where stores lie (MLOPS_ROOT, else {SERVING_ROOT})")
-        if name == "list":
-            continue
-        kind.add_argument("--by", required=True, help="your name, for the log")
-        kind.add_argument("--reason", required=True)
-        if name == "undo":
-            kind.add_argument("number", type=_count, help="of the entry")
-        if name == "fall-back":
-            kind.add_argument("--stable", type=_count, metavar="N", help="the version; else the champion before")
-        if name == "manual":
-            kind.add_argument("--amount", type=float, help="what is answered; without it every request is refused")
-            kind.add_argument("--per", metavar="INPUT", help="for each unit of this input, such as area_m2")
 
 
 def _ct(options: argparse.Namespace) -> int:
@@ -186,62 +162,6 @@ def _serve(options: argparse.Namespace) -> int:
         workers=options.workers, policy=options.policy, drain_s=options.drain, equip=equip_server, say=_say,
     )  # fmt: skip
     return 0
-
-
-def equip_server(settings: Settings) -> Equipment:
-    """The control room, the switch of manual mode, and the monitor's figures, for one worker."""
-    from lib.monitoring.control_room import control_room
-    from lib.monitoring.figures import Figures
-    from lib.monitoring.manual import guarded
-    from lib.serving.app import Equipment
-
-    figures, log, switch = Figures(), *_monitoring(settings)
-    room = control_room(settings, figures=figures, log=log, switch=switch)
-    return Equipment(figures=(figures,), extensions=(room,), guard=lambda source: guarded(source, switch))
-
-
-def _actions_list(options: argparse.Namespace) -> int:
-    log, _ = _monitoring(_settings(options))
-    for entry in log.entries():
-        said = f": {entry.said}" if entry.said else ""
-        _say(f"{entry.number:4} {entry.at:%Y-%m-%d %H:%M} {entry.action}, {entry.outcome} by {entry.by}{said}")
-    return 0
-
-
-def _actions_undo(options: argparse.Namespace) -> int:
-    entry = _responder(options).undo(options.number, by=options.by, reason=options.reason)
-    _say(entry.said)
-    return 0
-
-
-def _actions_do(options: argparse.Namespace) -> int:
-    entry = _responder(options).do(options.action, by=options.by, reason=options.reason)
-    _say(entry.said)
-    return 1 if entry.outcome == "failed" else 0
-
-
-def _responder(options: argparse.Namespace) -> Responder:
-    """What a person may do from here; training has a command of its own."""
-    from lib.monitoring.actions import FallBack, ManualMode
-    from lib.monitoring.catalogue import RULES
-    from lib.monitoring.manual import Fallback
-    from lib.monitoring.respond import Responder
-
-    settings = _settings(options)
-    log, switch = _monitoring(settings)
-    amount = getattr(options, "amount", None)
-    fallback = None if amount is None else Fallback(amount=amount, per=options.per)
-    stable = getattr(options, "stable", None)
-    fall_back = FallBack(settings.served_model, settings, stable=stable)
-    return Responder(RULES, (fall_back, ManualMode(switch, fallback)), log)
-
-
-def _monitoring(settings: Settings) -> tuple[ActionLog, Switch]:
-    from lib.monitoring.audit import ActionLog
-    from lib.monitoring.manual import Switch
-
-    folder = settings.root / "monitoring"
-    return ActionLog(folder / "actions.jsonl"), Switch(folder / "manual.json")
 
 
 def _autoscale(options: argparse.Namespace) -> int:
