@@ -1,0 +1,1 @@
+"""Monitoring: how the model does in production, what moved, who is told, and what is done about it."""
