@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
 from datetime import date
 from typing import Self
 
@@ -25,8 +25,8 @@ class DriftPolicy(Frozen):
     """How sure one must be, and for how long.
 
     `alpha` is the share of false ones that may be among the columns named in a window (Benjamini–Hochberg); `k` of the
-    last `n` windows must have drifted. A window with less than `least_share` of the rows that the thresholds were made
-    for is not judged.
+    last `n` windows must show it in the same column. A window with less than `least_share` of the rows that the
+    thresholds were made for is not judged.
     """
 
     alpha: float = Field(default=0.01, gt=0, lt=1)
@@ -44,35 +44,36 @@ class DriftPolicy(Frozen):
 class Finding(Frozen):
     """One column (or all of them together) in one window.
 
-    `adjusted` is the p-value after Benjamini–Hochberg; `effect` is the PSI of a column, the AUC of all together.
+    `adjusted` is the p-value after Benjamini–Hochberg, `excess` the size of the effect over its threshold: the PSI or
+    the Wasserstein distance of a column, whichever is further, the AUC of all together.
     """
 
     column: str
     p_value: float
     adjusted: float
-    effect: float
-    threshold: float
+    excess: float
     drifted: bool
 
 
 class WindowFinding(Frozen):
-    """What one window shows; `judged` is False when it has too few rows to say."""
+    """What one window shows; `judged` is False when it has too few rows to say. `auc` is the domain classifier's."""
 
     day: date
     rows: int
     judged: bool
+    auc: float | None = None
     findings: tuple[Finding, ...] = ()
     comparisons: tuple[Comparison, ...] = ()
 
     @property
     def drifted(self) -> tuple[str, ...]:
-        """The columns that drifted, the largest effect above its threshold first."""
+        """The columns that drifted, the largest effect first."""
         found = [each for each in self.findings if each.drifted]
-        return tuple(each.column for each in sorted(found, key=lambda each: each.threshold - each.effect))
+        return tuple(each.column for each in sorted(found, key=lambda each: -each.excess))
 
 
 class Alarm(Frozen):
-    """Raised on `day`: K of the last N windows had drifted, in these columns."""
+    """Raised on `day`: these columns drifted in K of the last N windows."""
 
     day: date
     columns: tuple[str, ...]
@@ -100,53 +101,50 @@ class Detector:
         compared = reference.compare(window)
         auc = reference.domain.auc(window)
         p_values = [*(each.p_value for each in compared), p_value(auc, self._null)]
-        effects = [*((each.column, each.psi) for each in compared), (DOMAIN, auc)]
+        names = [*(each.column for each in compared), DOMAIN]
+        excess = [*map(self._thresholds.excess, compared), self._thresholds.domain_excess(auc)]
+        findings = [
+            Finding(
+                column=column, p_value=p, adjusted=adjusted, excess=size,
+                drifted=size > 1 and adjusted <= self.policy.alpha,
+            )
+            for column, p, adjusted, size in zip(names, p_values, benjamini_hochberg(p_values), excess, strict=True)
+        ]  # fmt: skip
         return WindowFinding(
-            day=day, rows=len(rows), judged=True, comparisons=compared,
-            findings=tuple(
-                self._finding(column, p, adjusted, effect)
-                for (column, effect), p, adjusted in zip(effects, p_values, benjamini_hochberg(p_values), strict=True)
-            ),
-        )  # fmt: skip
-
-    def _finding(self, column: str, p: float, adjusted: float, effect: float) -> Finding:
-        threshold = self._thresholds.auc if column == DOMAIN else self._thresholds.psi[column]
-        drifted = effect > threshold and adjusted <= self.policy.alpha
-        return Finding(column=column, p_value=p, adjusted=adjusted, effect=effect, threshold=threshold, drifted=drifted)
+            day=day, rows=len(rows), judged=True, auc=auc, findings=tuple(findings), comparisons=compared
+        )
 
 
 class KOfN:
-    """Raises an alarm when `k` of the last `n` judged windows drifted, and then begins anew.
+    """Names the columns that drifted in `k` of the last `n` windows, once there are `least` of them; then begins anew.
 
-    So an alarm that nobody acts on comes again after `k` windows at the earliest, and is counted again.
+    A column has to be seen again: two different ones in a row are twice chance, not once drift. An alarm that nobody
+    acts on comes again after `k` windows at the earliest, and is counted again.
 
-    >>> alarms = KOfN(2, 3)
-    >>> [alarms.add(drifted) for drifted in (True, False, True, True, False, False)]
-    [False, False, True, False, False, False]
+    >>> memory = KOfN(2, 3)
+    >>> [memory.add(drifted) for drifted in (["area"], ["age"], ["area", "rooms"], ["area"])]
+    [(), (), ('area',), ()]
     """
 
-    def __init__(self, k: int, n: int) -> None:
-        self._k, self._last = k, deque[bool](maxlen=n)
+    def __init__(self, k: int, n: int, *, least: int = 1) -> None:
+        self._k, self._least, self._last = k, least, deque[tuple[str, ...]](maxlen=n)
 
-    def add(self, drifted: bool) -> bool:  # noqa: FBT001  a sequence of them
-        """Take in the next window; whether it completes an alarm."""
-        self._last.append(drifted)
-        if sum(self._last) < self._k:
-            return False
+    def add(self, drifted: Iterable[str]) -> tuple[str, ...]:
+        """Take in the columns that drifted in the next window; those that an alarm names, if it completes one."""
+        self._last.append(tuple(drifted))
+        counted = Counter(column for window in self._last for column in window)
+        lasting = tuple(column for column, windows in counted.items() if windows >= self._k)
+        if len(lasting) < self._least:
+            return ()
         self._last.clear()
-        return True
+        return lasting
 
 
-def alarms(windows: Sequence[WindowFinding], policy: DriftPolicy) -> list[Alarm]:
+def alarms(windows: Iterable[WindowFinding], policy: DriftPolicy) -> list[Alarm]:
     """The alarms that a sequence of windows raises; those that were not judged count neither way."""
-    memory, raised = KOfN(policy.k, policy.n), []
-    judged = [window for window in windows if window.judged]
-    for place, window in enumerate(judged):
-        if memory.add(bool(window.drifted)):
-            last = judged[max(place - policy.n + 1, 0) : place + 1]
-            named = {column: None for each in reversed(last) for column in each.drifted}
-            raised.append(Alarm(day=window.day, columns=tuple(named)))
-    return raised
+    memory = KOfN(policy.k, policy.n)
+    named = [(window.day, memory.add(window.drifted)) for window in windows if window.judged]
+    return [Alarm(day=day, columns=columns) for day, columns in named if columns]
 
 
 def benjamini_hochberg(p_values: Sequence[float]) -> Floats:

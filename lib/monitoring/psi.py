@@ -36,7 +36,8 @@ def quantile_edges(reference: Numbers, *, bins: int = BINS) -> Floats:
         return np.empty(0)
     places = (np.arange(1, bins) / bins * len(reference.values)).astype(np.int64)
     edges = np.unique(reference.values[places])
-    return edges[edges > reference.values[0]]
+    inner: Floats = edges[edges > reference.values[0]]
+    return inner
 
 
 def bin_counts(sample: Numbers, edges: Floats) -> Floats:
@@ -49,5 +50,6 @@ def bin_counts(sample: Numbers, edges: Floats) -> Floats:
 
 
 def _shares(counts: Integers | Floats) -> Floats:
-    smoothed: Floats = counts.astype(np.float64) + 0.5
-    return np.asarray(smoothed / smoothed.sum())
+    smoothed = np.asarray(counts, dtype=np.float64) + 0.5
+    total = float(smoothed.sum())
+    return np.asarray(smoothed / total, dtype=np.float64)
