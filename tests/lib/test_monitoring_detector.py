@@ -11,7 +11,7 @@ import pytest
 from lib.errors import DataError, MonitoringError
 from lib.market import FEATURES, HOUSES, simulate
 from lib.monitoring.calibrate import Thresholds, calibrate
-from lib.monitoring.detector import DOMAIN, Alarm, Detector, DriftPolicy, Finding, KOfN, WindowFinding, alarms
+from lib.monitoring.detector import DOMAIN, Detector, DriftPolicy, Finding, KOfN, WindowFinding, alarms
 from lib.monitoring.history import History
 
 WATCHED = tuple(name for name in FEATURES if name != "listed_month")
@@ -158,15 +158,23 @@ def window(number, *drifted):
 
 
 def test_one_bad_window_is_no_alarm():
-    """It takes K of N, windows that were not judged count neither way, and all columns of those windows are named."""
+    """It takes K of N in one column; windows that were not judged count neither way; only what lasted is named."""
     unjudged = WindowFinding(day=DAY, rows=3, judged=False)
-    seen = [window(0, "a"), window(1), window(2), window(3, "b"), unjudged, window(5, "a"), window(6)]
-    assert alarms(seen, DriftPolicy(k=2, n=3)) == [Alarm(day=DAY + timedelta(days=5), columns=("a", "b"))]
+    seen = [window(0, "a"), window(1), window(2, "c"), window(3, "b"), unjudged, window(5, "b", "c"), window(6)]
+    (alarm,) = alarms(seen, DriftPolicy(k=2, n=3))
+    assert (alarm.day, set(alarm.columns)) == (DAY + timedelta(days=5), {"b", "c"})
+    assert alarms([window(0, "a"), window(1, "b"), window(2, "c")], DriftPolicy(k=2, n=3)) == []
 
 
 def test_what_lasts_alarms_again():
     """An alarm begins the count anew: ten drifted windows are five alarms at 2 of 3, not nine."""
     memory = KOfN(2, 3)
-    assert sum(memory.add(True) for _ in range(10)) == 5
+    assert sum(bool(memory.add(["a"])) for _ in range(10)) == 5
     with pytest.raises(ValueError, match="3 of 2 windows cannot drift"):
         DriftPolicy(k=3, n=2)
+
+
+def test_several_columns_may_be_asked_for():
+    """Where two columns must last, one alone is no alarm."""
+    memory = KOfN(2, 3, least=2)
+    assert [memory.add(each) for each in (["a"], ["a"], ["a", "b"], ["b"])] == [(), (), (), ("a", "b")]
