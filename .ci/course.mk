@@ -4,9 +4,10 @@ JOBS ?= 2
 # Outputs are compared on Python 3.11 alone: the lock gives other versions another numpy, whose last digits differ.
 REPLAYED = $(if $(wildcard $(VENV)/lib/python3.11),$(wildcard solutions/*/*.ipynb))
 TESTS ?= tests lib autograder $(REPLAYED)
+TRIED = $(if $(IMAGE),--image "$(IMAGE)") $(if $(ARCHIVE),--archive "$(ARCHIVE)")
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 
-.PHONY: demo build release test soak lint audit bench lock assets image secrets
+.PHONY: demo build release test soak lint score audit bench lock assets image staging production secrets
 
 demo: $(READY)  ## grade a sample class of module 01 into out/demo
 	@walls=; autograder walls || { walls=--no-sandbox; echo "This class is ours: grading it without walls."; }; \
@@ -19,7 +20,7 @@ release: $(READY)  ## write what students get to out/release
 	@autograder release --out out/release
 
 test: $(READY)  ## run all tests and replay the solution notebooks (TESTS=path JOBS=1 for less)
-	@pytest -n $(JOBS) --dist loadfile --nbval $(addprefix --nbval-sanitize-with=,$(wildcard assets/nbval.cfg)) $(TESTS)
+	@pytest -n $(JOBS) --dist loadfile --durations 20 --nbval $(addprefix --nbval-sanitize-with=,$(wildcard assets/nbval.cfg)) $(TESTS)
 
 soak: $(READY)  ## grade hundreds of submissions in a row, and attack every module: hours of use in minutes
 	@pytest tests/soak/soak_*.py -s
@@ -30,6 +31,9 @@ lint: $(READY)  ## check style, types, import rules and that the notebooks match
 	mypy
 	lint-imports
 	autograder build --check
+
+score: $(READY)  ## print the ML Test Score of this repository, and what proves each of its 28 items
+	@python -m tests.ml_test_score
 
 audit: $(READY)  ## prove how good the grading is, into out/audit.json (AUDIT_OPTIONS="--sample 5" is quicker)
 	@autograder audit --json out/audit.json --workers $(JOBS) $(AUDIT_OPTIONS)
@@ -47,8 +51,14 @@ assets: $(READY)  ## draw the overview picture, write the sample class and the K
 	@python assets/make_sample_class.py
 	@python assets/write_kubernetes.py
 
-image:  ## build the server's container image with podman or docker (BASE=image IMAGE=mlops-server)
-	@BASE="$(BASE)" IMAGE="$(IMAGE)" .ci/image
+image:  ## build the server's container image with podman or docker (BASE=image IMAGE=mlops-server ARCHIVE=file)
+	@BASE="$(BASE)" IMAGE="$(IMAGE)" ARCHIVE="$(ARCHIVE)" .ci/image
+
+staging: $(READY)  ## try the image over HTTP with the newest candidate of make pipeline (IMAGE=mlops-server ARCHIVE=file)
+	@python -m lib try staging $(TRIED)
+
+production: $(READY)  ## the same with the champion of production's registry (MLOPS_TRACKING_URI= and MLOPS_LEDGER_URI=)
+	@python -m lib try production $(TRIED)
 
 secrets:  ## draw the passwords of the compose file into out/container, once
 	@.ci/secrets
