@@ -16,10 +16,10 @@ export DVC_NO_ANALYTICS := 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab mlflow serve autoscale pipeline ct clean
+.PHONY: help setup lab mlflow serve autoscale pipeline ct report clean
 
 help:  ## list what make can do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## make .venv from the lock (PYTHON=python3.12 and VENV=folder choose others)
 	@echo "$(VENV) is ready"
@@ -47,6 +47,9 @@ pipeline: $(READY)  ## from new sales to a registered candidate, running only wh
 
 ct: $(READY)  ## train continuously through a simulated quarter, into out/ct (CT_OPTIONS="--story late_labels")
 	@python -m lib ct $(CT_OPTIONS)
+
+report: $(READY)  ## Evidently's drift report, as a page and as numbers (REPORT_OPTIONS="--reference FILE --window FILE")
+	@python -m lib report $(REPORT_OPTIONS)
 
 clean:  ## remove what commands made: out/ and caches, but not the environment
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -131,7 +131,10 @@ class KOfN:
 
     def add(self, drifted: Iterable[str]) -> tuple[str, ...]:
         """Take in the columns that drifted in the next window; those that an alarm names, if it completes one."""
-        self._last.append(tuple(drifted))
+        seen = tuple(drifted)
+        self._last.append(seen)
+        if not seen:
+            return ()
         counted = Counter(column for window in self._last for column in window)
         lasting = tuple(column for column, windows in counted.items() if windows >= self._k)
         if len(lasting) < self._least:

@@ -210,24 +210,26 @@ def _counted(trials: Sequence[Trial], alarms: Raised) -> tuple[int, int]:
 
 def _choose_alpha(calm: Sequence[Trial], policy: DriftPolicy) -> Setting:
     """The most sensitive of `ALPHAS` that keeps to the budget of false alarms, upper end of the interval included."""
-    settings = [Setting(detector=OURS, alpha=alpha, **_false(calm, _our_alarms(policy, alpha))) for alpha in ALPHAS]
-    return _first_within_budget(settings)
+    return _first_within_budget(
+        Setting(detector=OURS, alpha=alpha, **_false(calm, _our_alarms(policy, alpha))) for alpha in ALPHAS
+    )
 
 
 def _choose_factor(calm: Sequence[Trial], policy: DriftPolicy, columns: int) -> Setting:
     """By the same rule: the smallest multiple of the preset's thresholds, where so many columns must drift."""
-    settings = []
-    for factor in FACTORS:
-        found = _false(calm, _preset_alarms(policy, columns, factor))
-        settings.append(Setting(detector=TUNED, columns=columns, factor=factor, **found))
-    return _first_within_budget(settings)
+    return _first_within_budget(
+        Setting(
+            detector=TUNED, columns=columns, factor=factor, **_false(calm, _preset_alarms(policy, columns, factor))
+        )
+        for factor in FACTORS
+    )  # fmt: skip
 
 
-def _first_within_budget(settings: Sequence[Setting]) -> Setting:
-    within = [setting for setting in settings if setting.upper_a_year <= FALSE_ALARMS_A_YEAR]
-    if not within:
-        raise MonitoringError(f"no setting of {settings[0].detector} keeps to {FALSE_ALARMS_A_YEAR:g} a year.")
-    return within[0]
+def _first_within_budget(settings: Iterator[Setting]) -> Setting:
+    for setting in settings:
+        if setting.upper_a_year <= FALSE_ALARMS_A_YEAR:
+            return setting
+    raise MonitoringError(f"every setting raises more than {FALSE_ALARMS_A_YEAR:g} false alarm a year on calm markets.")
 
 
 def _choose_columns(settings: Sequence[Setting], scored: Sequence[Trial], policy: DriftPolicy) -> Setting:

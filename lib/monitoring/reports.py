@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
 
@@ -60,6 +60,13 @@ class DriftReport(Frozen):
     def drifted(self) -> tuple[str, ...]:
         """The columns that drifted."""
         return tuple(each.column for each in self.columns if each.drifted)
+
+    def lines(self) -> Iterator[str]:
+        """A line a column, for a terminal."""
+        for each in self.columns:
+            verdict = "drifted" if each.drifted else ""
+            measured = f"{each.column:14}{each.method:15}{each.value:8.3f}"
+            yield f"{measured}  drifts {each.drifts} {each.threshold:g}  {verdict}".rstrip()
 
 
 def write_report(

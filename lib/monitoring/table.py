@@ -87,6 +87,9 @@ def _numbers(values: pd.Series[Any]) -> Floats:
 
 
 def _codes(values: pd.Series[Any], known: tuple[Any, ...]) -> Integers:
-    codes: Integers = pd.Index(known).get_indexer(pd.Index(values)).astype(np.int64)
-    codes[codes < 0] = len(known)
-    return codes
+    """The place of each value in `known`, beyond its end for any other and for a missing one."""
+    codes, seen = pd.factorize(values)
+    places = pd.Index(known).get_indexer(pd.Index(seen))
+    # A missing value has the code -1, and so the last of these.
+    places = np.append(np.where(places < 0, len(known), places), len(known))
+    return np.asarray(places[codes], dtype=np.int64)

@@ -61,7 +61,10 @@ class Trial(Frozen):
 def raised(drifted: NDArray[np.bool_], policy: DriftPolicy, *, least: int = 1) -> list[int]:
     """The windows at which `KOfN` alarms; `drifted` has the shape (windows, columns)."""
     memory = KOfN(policy.k, policy.n, least=least)
-    return [place for place, window in enumerate(drifted) if memory.add(map(str, np.flatnonzero(window)))]
+    named: list[list[str]] = [[] for _ in drifted]
+    for window, column in np.argwhere(drifted).tolist():
+        named[window].append(str(column))
+    return [place for place, columns in enumerate(named) if memory.add(columns)]
 
 
 def course(scenario: str, run: int) -> Course:

@@ -37,6 +37,13 @@ def test_many_numbers_are_thinned_and_the_statistics_stay():
     assert wasserstein(thin, other) == pytest.approx(distance, rel=0.1)
 
 
+def test_ks_of_many_rows_is_nearly_scipy_s():
+    """Beyond 10,000 rows the distribution is the limit, and next to nothing apart from the exact one."""
+    first, second = RANDOM.normal(size=40_000), RANDOM.normal(0.01, size=40_000)
+    theirs = stats.ks_2samp(first, second, method="asymp")
+    assert ks(numbers(first), numbers(second))[1] == pytest.approx(theirs.pvalue, rel=0.15)
+
+
 def test_ks_p_values_of_equal_distributions_are_honest():
     """Without drift, a p-value below 0.05 comes in about 5 % of the windows."""
     reference = numbers(RANDOM.normal(size=3_000))
