@@ -29,7 +29,7 @@ class DriftPolicy(Frozen):
     thresholds were made for is not judged.
     """
 
-    alpha: float = Field(default=0.01, gt=0, lt=1)
+    alpha: float = Field(default=0.05, gt=0, lt=1)
     k: int = Field(default=2, ge=1)
     n: int = Field(default=3, ge=1)
     least_share: float = Field(default=0.5, gt=0)

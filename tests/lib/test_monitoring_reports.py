@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 
 import pytest
 
+from lib.cli import main
 from lib.errors import MonitoringError
 from lib.market import HOUSES, simulate
 from lib.monitoring.preset import preset_scores
@@ -99,3 +101,21 @@ def test_the_server_never_loads_evidently():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_the_command_writes_a_report_of_a_story_or_of_files(sides, tmp_path, capsys):
+    """`report` without files tells the slide and names what drifted; with one file only it says what is missing."""
+    assert main(["report", "--no-open", "--out", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert re.search(r"^district +jensenshannon +0\.\d+  drifts from 0\.1  drifted$", said, re.MULTILINE)
+    assert (tmp_path / "drift.html").stat().st_size > 1_000_000
+    reference, window = tmp_path / "reference.parquet", tmp_path / "window.csv"
+    sides[0].to_parquet(reference)
+    sides[1].to_csv(window, index=False)
+    assert (
+        main(["report", "--no-open", "--out", str(tmp_path), "--reference", str(reference), "--window", str(window)])
+        == 0
+    )
+    assert json.loads((tmp_path / "drift.json").read_text())["window_rows"] == 500
+    assert main(["report", "--no-open", "--reference", str(reference)]) == 1
+    assert "Give both --reference and --window" in capsys.readouterr().err
