@@ -7,7 +7,7 @@ TESTS ?= tests lib autograder $(REPLAYED)
 TRIED = $(if $(IMAGE),--image "$(IMAGE)") $(if $(ARCHIVE),--archive "$(ARCHIVE)")
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 
-.PHONY: demo build release test soak lint score audit bench lock assets image staging production secrets
+.PHONY: demo build release test soak lint score audit bench drift-table lock assets image staging production secrets
 
 demo: $(READY)  ## grade a sample class of module 01 into out/demo
 	@walls=; autograder walls || { walls=--no-sandbox; echo "This class is ours: grading it without walls."; }; \
@@ -40,6 +40,9 @@ audit: $(READY)  ## prove how good the grading is, into out/audit.json (AUDIT_OP
 
 bench: $(READY)  ## measure speed beside the usual tools, into out/bench.json
 	@python -m tests.bench
+
+drift-table: $(READY)  ## score the drift detectors on 200 seeded markets, into assets/drift_table.json; goes on where it was
+	@OMP_NUM_THREADS=1 nice python -m lib drift-table
 
 lock: $(READY)  ## pin every package again, by hash, after pyproject.toml changed
 	$(COMPILE) pyproject.toml --output-file requirements.lock

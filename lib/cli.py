@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lib.cli_actions import add_actions, equip_server
+from lib.cli_drift import add_drift
 from lib.cli_gitops import add_cluster, add_deliver, add_gitops
 from lib.cli_trial import add_smoke, add_try
 from lib.errors import LibError, ServingError
@@ -69,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     add_cluster(commands)
     add_gitops(commands)
     add_deliver(commands)
+    add_drift(commands)
     add_smoke(commands)
     add_try(commands)
     return parser

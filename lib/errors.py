@@ -147,4 +147,4 @@ class Refused(DeliveryError):
 
 
 class MonitoringError(LibError):
-    """What is watched, told or done about it is not declared as it must be, or cannot be carried out."""
+    """What is predicted, labelled, watched or told cannot be kept, judged or done as asked."""
