@@ -6,7 +6,7 @@ REPLAYED = $(if $(wildcard $(VENV)/lib/python3.11),$(wildcard solutions/*/*.ipyn
 TESTS ?= tests lib autograder $(REPLAYED)
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 
-.PHONY: demo build release test soak lint audit bench lock assets image secrets
+.PHONY: demo build release test soak lint score audit bench lock assets image secrets
 
 demo: $(READY)  ## grade a sample class of module 01 into out/demo
 	@walls=; autograder walls || { walls=--no-sandbox; echo "This class is ours: grading it without walls."; }; \
@@ -30,6 +30,9 @@ lint: $(READY)  ## check style, types, import rules and that the notebooks match
 	mypy
 	lint-imports
 	autograder build --check
+
+score: $(READY)  ## print the ML Test Score of this repository, and what proves each of its 28 items
+	@python -m tests.ml_test_score
 
 audit: $(READY)  ## prove how good the grading is, into out/audit.json (AUDIT_OPTIONS="--sample 5" is quicker)
 	@autograder audit --json out/audit.json --workers $(JOBS) $(AUDIT_OPTIONS)
