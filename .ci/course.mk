@@ -4,9 +4,10 @@ JOBS ?= 2
 # Outputs are compared on Python 3.11 alone: the lock gives other versions another numpy, whose last digits differ.
 REPLAYED = $(if $(wildcard $(VENV)/lib/python3.11),$(wildcard solutions/*/*.ipynb))
 TESTS ?= tests lib autograder $(REPLAYED)
+TRIED = $(if $(IMAGE),--image "$(IMAGE)") $(if $(ARCHIVE),--archive "$(ARCHIVE)")
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 
-.PHONY: demo build release test soak lint score audit bench lock assets image secrets
+.PHONY: demo build release test soak lint score audit bench lock assets image staging production secrets
 
 demo: $(READY)  ## grade a sample class of module 01 into out/demo
 	@walls=; autograder walls || { walls=--no-sandbox; echo "This class is ours: grading it without walls."; }; \
@@ -50,8 +51,14 @@ assets: $(READY)  ## draw the overview picture, write the sample class and the K
 	@python assets/make_sample_class.py
 	@python assets/write_kubernetes.py
 
-image:  ## build the server's container image with podman or docker (BASE=image IMAGE=mlops-server)
-	@BASE="$(BASE)" IMAGE="$(IMAGE)" .ci/image
+image:  ## build the server's container image with podman or docker (BASE=image IMAGE=mlops-server ARCHIVE=file)
+	@BASE="$(BASE)" IMAGE="$(IMAGE)" ARCHIVE="$(ARCHIVE)" .ci/image
+
+staging: $(READY)  ## try the image over HTTP with the newest candidate of make pipeline (IMAGE=mlops-server ARCHIVE=file)
+	@python -m lib try staging $(TRIED)
+
+production: $(READY)  ## the same with the champion of production's registry (MLOPS_TRACKING_URI= and MLOPS_LEDGER_URI=)
+	@python -m lib try production $(TRIED)
 
 secrets:  ## draw the passwords of the compose file into out/container, once
 	@.ci/secrets
