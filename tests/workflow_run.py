@@ -1,4 +1,4 @@
-"""Our workflows on this machine as GitHub runs them: jobs by what they need, each in a clean clone, in the shell they ask.
+"""Our workflows on this machine as GitHub runs them: jobs by their needs, in clean clones, in the shells they ask for.
 
 Of actions only the four that we use are known; whatever else a workflow could say and ours do not is an error here.
 """
