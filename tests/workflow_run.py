@@ -114,7 +114,7 @@ class Runner:
         }
         filled = {key: self._filled(str(value)) for key, value in {**given, **step.get("env", {})}.items()}
         filled.pop("PYTHON", None)  # the runner's own; here it is the Python of this environment
-        environment = {**inherited, **SMALLER, **self.variables, **filled, "VENV": sys.prefix, "CI": "true"}
+        environment = {**inherited, **SMALLER, "VENV": sys.prefix, **self.variables, **filled, "CI": "true"}
         environment["PATH"] = f"{self._tools()}{os.pathsep}{environment['PATH']}"
         command = [*_SHELLS[step.get("shell")], "-c", step["run"]]
         return subprocess.run(command, cwd=clone, env=environment, capture_output=True, text=True, check=False)
