@@ -21,7 +21,10 @@ ROOT = Path(__file__).resolve().parents[1]
 # What a run of the tests has no time for: the same commands on less.
 SMALLER = {
     "TESTS": "tests/test_overview.py",
-    "JOBS": "1",
+    "JOBS": "0",
+    # Of pytest's plugins those that `make test` names; importing all the others takes ten seconds.
+    "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    "PYTEST_PLUGINS": "xdist.plugin,nbval.plugin",
     "PIPELINE_OPTIONS": "--rows-a-day 4 --until validate_data",
     "CT_OPTIONS": "--story stable --rows-a-day 4",
 }
