@@ -164,7 +164,7 @@ def test_image_answers_as_the_model_does_and_loses_nothing(engine, image, regist
 
 
 def add_candidate(root: Path, golden: Callable[[float], float] = lambda answer: answer) -> None:
-    """What a whole `make pipeline` leaves of a winner in the workspace `root`, which the tests have no time to wait for.
+    """What a whole `make pipeline`, for which the tests have no time, leaves of a winner in the workspace `root`.
 
     `golden` is what it is expected to answer, given what it does.
     """
@@ -186,7 +186,7 @@ def uris(registry: Registry) -> dict[str, str]:
 
 
 def test_release_goes_through_staging_to_production(release, image, registry):
-    """cd.yml after its check: the very image that was built answers with a candidate, then with production's champion."""
+    """cd.yml after its check: the image, as it was built, answers with a candidate, then with production's champion."""
     whole = replace(release, secrets=uris(registry))
     ends = whole.run(CD, known={"check": SUCCESS, "image": SUCCESS})
     for name, model in {"staging": "candidate", "production": "champion"}.items():
@@ -211,15 +211,16 @@ def test_release_without_its_secrets_says_which(release, image):
     assert "released-image" not in bare.artifacts
 
 
-def test_release_that_answers_wrongly_stops_in_staging(release, image, registry):
+def test_release_that_answers_wrongly_stops_in_staging(release, image, registry, tmp_path):
     """Another price than the model's is a failed smoke test, so production, though approved, never begins."""
 
     def off(clone: Path, job: str) -> None:
-        prepared(clone, job)
+        copied_context(clone)
         add_candidate(clone / "out/pipeline", golden=lambda answer: 1.5 * answer)
 
     wrong = replace(
-        release, prepare=off, secrets=uris(registry), artifacts={"image": release.artifacts["image"]},
+        release, folder=tmp_path, prepare=off, secrets=uris(registry), artifacts={"image": release.artifacts["image"]},
+        variables={**release.variables, "PIPELINE_OPTIONS": "--help"},  # it ran above
     )  # fmt: skip
     ends = wrong.run(CD, known={"check": SUCCESS, "image": SUCCESS})
     assert [ends[name].result for name in ("staging", "production")] == ["failure", "skipped"]
