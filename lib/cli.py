@@ -7,19 +7,15 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from lib.errors import DeliveryError, LibError, ServingError
-from lib.settings import Settings, sqlite_path
-
-if TYPE_CHECKING:
-    from lib.delivery.smoke import SmokeReport
+from lib.cli_trial import add_smoke, add_try
+from lib.errors import LibError, ServingError
+from lib.settings import Settings
 
 SERVING_ROOT = Path("out", "serving")
 AUTOSCALE_OUT = Path("out", "autoscale")
 PIPELINE_ROOT = Path("out", "pipeline")
 CT_ROOT = Path("out", "ct")
-PRODUCTION_ROOT = Path("out", "production")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -67,7 +63,8 @@ def _parser() -> argparse.ArgumentParser:
     autoscale.add_argument("--proxy", choices=["haproxy", "embedded"], help="without it, HAProxy where there is one")
     _add_pipeline(commands)
     _add_ct(commands)
-    _add_smoke(commands)
+    add_smoke(commands)
+    add_try(commands)
     return parser
 
 
@@ -95,76 +92,6 @@ def _add_ct(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
     ct.add_argument("--rows-a-day", type=int, default=40)
     ct.add_argument("--seed", type=int, default=0)
     ct.add_argument("--out", type=Path, default=CT_ROOT, help=f"where ct.png, ct.json and a registry go ({CT_ROOT})")
-
-
-def _add_smoke(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    smoke = commands.add_parser("smoke", help="ask a running server what a release must answer; fails when it does not")
-    smoke.set_defaults(run=_smoke)
-    smoke.add_argument("url", help="such as http://127.0.0.1:8000")
-    smoke.add_argument("--expected", type=Path, metavar="FILE", help="what to expect, as JSON, instead of the champion")
-    smoke.add_argument("--model", help="the registered model (settings: served_model)")
-    smoke.add_argument("--root", type=Path, help=f"where its registry lies (MLOPS_ROOT, else {SERVING_ROOT})")
-    smoke.add_argument("--wait", type=_positive, default=120.0, metavar="SECONDS", help="for it to be ready")
-    trial = commands.add_parser("try", help="start the server's image here with a model, and ask it over HTTP")
-    trial.set_defaults(run=_try)
-    trial.add_argument("environment", choices=["staging", "production"], help="the candidate's, or the champion's")
-    trial.add_argument("--image", default="mlops-server")
-    trial.add_argument("--archive", type=Path, metavar="FILE", help="take the image from there, as it was built")
-    trial.add_argument("--root", type=Path, help=f"staging: the pipeline's workspace ({PIPELINE_ROOT})")
-
-
-def _smoke(options: argparse.Namespace) -> int:
-    from lib.delivery.smoke import read_expected, smoke
-    from lib.delivery.trial import expect_champion, wait_until_ready
-
-    if options.expected is None:
-        settings = _settings(options)
-        expected = expect_champion(options.model or settings.served_model, settings=settings)
-    else:
-        expected = read_expected(options.expected)
-    wait_until_ready(options.url, wait_s=options.wait)
-    return _tell(smoke(options.url, expected))
-
-
-def _try(options: argparse.Namespace) -> int:
-    from lib.delivery.trial import expect_champion, load_image, read_candidate, try_image
-    from lib.serving.first import ensure_champion
-
-    if options.environment == "staging":
-        settings = Settings(root=options.root or PIPELINE_ROOT)
-        candidate = read_candidate(settings.root)
-        name, expected = candidate.model, candidate.expected
-    else:
-        settings = _production(options.root or PRODUCTION_ROOT)
-        name = settings.served_model
-        if sqlite_path(settings.ledger_uri) is not None:  # this machine's own registry, as `serve` has one
-            ensure_champion(name, settings=settings, say=_say)
-        expected = expect_champion(name, settings=settings)
-    if options.archive is not None:
-        load_image(options.archive)
-    _say(f"{options.environment}: {options.image} with version {expected.model_version} of {name}")
-    return _tell(try_image(options.image, expected, name=name, settings=settings))
-
-
-def _production(root: Path) -> Settings:
-    """Settings of production's registry, which nobody falls back from to another one unawares."""
-    missing = [name for name in ("MLOPS_TRACKING_URI", "MLOPS_LEDGER_URI") if not os.environ.get(name)]
-    if missing:
-        raise DeliveryError(
-            f"the secret {' and the secret '.join(missing)} is missing, so production's registry cannot be found. Add "
-            "it to the environment `production` of the repository on GitHub, or set the variable of that name "
-            "(sqlite:///mlflow.db and sqlite:///registry.db make a registry of this machine alone)."
-        )
-    _make_root(root)
-    return Settings(root=root)
-
-
-def _tell(report: SmokeReport) -> int:
-    _say(str(report))
-    if report.passed:
-        return 0
-    print(f"error: the release is stopped. {report.failures}", file=sys.stderr)
-    return 1
 
 
 def _ct(options: argparse.Namespace) -> int:

@@ -192,7 +192,7 @@ def test_release_goes_through_staging_to_production(release, image, registry):
     for name, model in {"staging": "candidate", "production": "champion"}.items():
         assert ends[name].result == "success", f"{name}, {model}: {ends[name].said[-3000:]}"
         assert ends[name].ran[-1] == f"make {name}"
-        assert f"{name}: mlops-server with version 1 of {NAME}" in ends[name].said
+        assert f"trying mlops-server with version 1 of {NAME}" in ends[name].said
         assert len(re.findall(r"^passed ", ends[name].said, re.MULTILINE)) == 6
     secrets = [address for address in uris(registry).values() if address in ends["production"].said]
     assert secrets == []
