@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from lib.cli_gitops import add_cluster, add_deliver, add_gitops
 from lib.cli_trial import add_smoke, add_try
 from lib.errors import LibError, ServingError
 from lib.settings import Settings
@@ -63,6 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     autoscale.add_argument("--proxy", choices=["haproxy", "embedded"], help="without it, HAProxy where there is one")
     _add_pipeline(commands)
     _add_ct(commands)
+    add_cluster(commands)
+    add_gitops(commands)
+    add_deliver(commands)
     add_smoke(commands)
     add_try(commands)
     return parser
