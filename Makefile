@@ -16,10 +16,10 @@ export DVC_NO_ANALYTICS := 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab mlflow serve autoscale pipeline ct deliver cluster clean
+.PHONY: help setup lab mlflow serve autoscale pipeline ct deliver cluster report clean
 
 help:  ## list what make can do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## make .venv from the lock (PYTHON=python3.12 and VENV=folder choose others)
 	@echo "$(VENV) is ready"
@@ -53,6 +53,9 @@ deliver: $(READY)  ## a release, a bad one taken back and a revert, under client
 
 cluster: $(READY)  ## staging and production for `make pipeline PIPELINE_OPTIONS="--until done"`, until Ctrl-C
 	@python -m lib cluster run $(CLUSTER_OPTIONS)
+
+report: $(READY)  ## Evidently's drift report, as a page and as numbers (REPORT_OPTIONS="--reference FILE --window FILE")
+	@python -m lib report $(REPORT_OPTIONS)
 
 clean:  ## remove what commands made: out/ and caches, but not the environment
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -144,3 +144,7 @@ class DeliveryError(LibError):
 
 class Refused(DeliveryError):
     """A check said no: the candidate, the data or the approval is not good enough to go on; nothing is broken."""
+
+
+class MonitoringError(LibError):
+    """What is predicted, labelled, watched or told cannot be kept, judged or done as asked."""
