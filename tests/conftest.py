@@ -23,6 +23,7 @@ QUIET = {
     "GIT_CONFIG_GLOBAL": os.devnull,  # a person's commit signing or hooks would change what git does
     "GIT_CONFIG_SYSTEM": os.devnull,
     "MPLBACKEND": "Agg",
+    "OMP_NUM_THREADS": "1",  # tests run beside each other: threads that wait for a busy core make seconds minutes
 }
 
 

@@ -7,13 +7,14 @@ from typing import TYPE_CHECKING
 
 from lib.monitoring.drift_table import AS_IT_COMES, OURS, TUNED, DriftTable, Row
 from lib.monitoring.trial import CALM
-from lib.tracking.plots import ACCENT, INK, PALE, WARN, canvas
+from lib.tracking.plots import ACCENT, INK, WARN, canvas
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_COLOURS = {OURS: ACCENT, TUNED: WARN, AS_IT_COMES: PALE}
+_GREY = "#8fa3ae"
+_COLOURS = {OURS: ACCENT, TUNED: WARN, AS_IT_COMES: _GREY}
 WORDS = {
     "stable": "stable",
     "seasonal": "seasonal",
@@ -29,9 +30,11 @@ def draw_drift_table(table: DriftTable) -> Figure:
     figure, (left, right) = canvas(width=10.5, height=4.2, columns=2)
     _draw_false(left, table)
     _draw_delays(right, table)
-    left.set_title("False alarms a month of daily windows, and what is not excluded (95 %)", loc="left", fontsize=9.5)
-    right.set_title("Days to the alarm: median, 95 % interval; × missed in half of the runs", loc="left", fontsize=9.5)
-    handles, labels = right.get_legend_handles_labels()
+    left.set_title("False alarms a month, and their upper bound (95 %)", loc="left", fontsize=10)
+    right.set_title("Days to the alarm (95 % interval); × mostly missed", loc="left", fontsize=10)
+    handles, names = right.get_legend_handles_labels()
+    runs = [sum(row.runs for row in table.rows if row.detector == name) for name in names]
+    labels = [f"{name} ({count} runs)" for name, count in zip(names, runs, strict=True)]
     figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False, fontsize=9)
     return figure
 

@@ -72,6 +72,26 @@ def test_the_table_follows_from_its_runs(published):
         assert row.missed == missed
 
 
+def test_the_readme_quotes_the_table(published):
+    """Each figure of the README's paragraph on drift is the table's."""
+    said = " ".join((ROOT / "README.md").read_text("utf-8").split())
+    stable, seasonal, slide, pair = published.bars
+    assert (
+        f"{stable.found:.2f} false alarms a year in stable markets (up to {stable.high:.2f} are not excluded)" in said
+    )
+    assert (seasonal.found, seasonal.high) == (stable.found, stable.high)
+    assert f"all {slide.n} slides found, {published.row(OURS, 'slide').delay:g} days in" in said
+    assert f"difference in {pair.n} pairs is {pair.found:g} days, from {pair.low:g} to {pair.high:g})" in said
+    older = [published.row(detector, "gradual").delay for detector in (TUNED, OURS)]
+    assert f"{older[0]:g} days for our {older[1]:g}" in said
+
+
+def test_the_chosen_alpha_is_the_default(published):
+    """Whoever takes the policy as it is gets what was calibrated."""
+    (alpha,) = [setting.alpha for setting in published.settings if setting.detector == OURS]
+    assert (DriftPolicy().alpha, DriftPolicy().k, DriftPolicy().n) == (alpha, published.k, published.n)
+
+
 def test_calibration_and_score_share_no_seed():
     """What thresholds are chosen on is never scored, and each run has houses of its own."""
     runs = [run for _, run in (*CALIBRATION, *scored_runs())]
