@@ -1,9 +1,12 @@
 """What being watched costs a server: predictions with the control room, its open page and scrapes, and without.
 
-Both serve the same model from one process each; the one whose turn it is not is stopped as a whole. Everything that
-watches comes two to fifteen times as often as it usually does, so that each turn of a few seconds has its share.
-The server is what keeps a core busy here, so its requests per second of processor are its throughput; unlike those per
-second of the clock, they do not depend on what else runs on the machine, and the bar is set for them.
+Two servers of one process each serve the same model to 64 clients of their own, and take turns of a second: server and
+clients whose turn it is not are stopped as a whole. Whatever watches comes two to fifteen times as often as usual, so
+that each turn has its share.
+
+Watching costs the same each second, however much of a core the server gets. So the row with the bar says what is left
+of a whole core: 1 − (processor seconds of the watched turn − those that its requests cost in the other) / its length.
+It does not depend on what else runs on the machine; requests per second of the clock, beside it, do.
 """
 
 from __future__ import annotations
@@ -13,13 +16,15 @@ import json
 import math
 import os
 import signal
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
-import threading
+import time
 import urllib.request
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +32,11 @@ import psutil
 
 from tests.bench import bench_serving as serving
 
-PAIRS = 15
+PAIRS = 41
+TURN_S, SETTLE_S = 1.0, 0.3
 CLIENTS = 64
 EVERY_S = 1.0
+LONG_S = 3_600.0
 BAR = 0.9
 
 
@@ -38,30 +45,42 @@ def main() -> list[dict[str, Any]]:
     with tempfile.TemporaryDirectory() as scratch, contextlib.ExitStack() as stack:
         folder = Path(scratch)
         serving._write_model(folder)
-        servers = {name: stack.enter_context(_served(name, folder)) for name in ("watched", "alone")}
-        found: dict[str, list[tuple[float, float]]] = {name: [] for name in servers}
-        for number in range(PAIRS + 1):
-            order = list(servers) if number % 2 else list(servers)[::-1]
-            for name in order:
-                turn = _turn(name, *servers[name], folder)
-                if number:  # the first pair warms up
+        sides = {name: stack.enter_context(_busy(name, folder)) for name in ("watched", "alone")}
+        found: dict[str, list[_Turn]] = {name: [] for name in sides}
+        for number in range(PAIRS + 2):
+            for name in list(sides) if number % 2 else list(sides)[::-1]:
+                turn = sides[name].turn(watched=name == "watched")
+                if number > 1:  # the first pairs warm up
                     found[name].append(turn)
-    units = (("per second of processor", "req/CPU s", BAR), ("per second of the clock", "req/s", None))
+    pairs = list(zip(found["watched"], found["alone"], strict=True))
+    left = [1 - (mine.busy_s - mine.rows * other.busy_s / other.rows) / mine.clock_s for mine, other in pairs]
+    core = [other.rows / other.busy_s for _, other in pairs]
+    clock = [(mine.rows / mine.clock_s, other.rows / other.clock_s) for mine, other in pairs]
     return [
-        _row(what, [turn[place] for turn in found["watched"]], [turn[place] for turn in found["alone"]], unit, bar)
-        for place, (what, unit, bar) in enumerate(units)
+        _row("of a whole core", left, [share * rate for share, rate in zip(left, core, strict=True)], core, bar=BAR),
+        _row("of the clock", [mine / other for mine, other in clock], *map(list, zip(*clock, strict=True)), bar=None),
     ]
 
 
-def _row(what: str, watched: Sequence[float], alone: Sequence[float], unit: str, bar: float | None) -> dict[str, Any]:
-    ratios = [mine / other for mine, other in zip(watched, alone, strict=True)]
+@dataclass
+class _Turn:
+    """Rows answered, the processor's seconds that the server took, and the clock's."""
+
+    rows: float
+    busy_s: float
+    clock_s: float
+
+
+def _row(
+    what: str, ratios: Sequence[float], watched: Sequence[float], alone: Sequence[float], *, bar: float | None
+) -> dict[str, Any]:
     low, high = _median_bounds(ratios)
     return {
-        "name": f"a watched server, {what}",
+        "name": f"a watched server, per second {what}",
         "ours": round(statistics.median(watched), 1),
         "peer": round(statistics.median(alone), 1),
         "peer_name": f"not watched (median pair {statistics.median(ratios):.3f})",
-        "unit": unit,
+        "unit": "req/s",
         "ratio": round(low, 3),
         "low": round(low, 3),
         "high": round(high, 3),
@@ -71,7 +90,7 @@ def _row(what: str, watched: Sequence[float], alone: Sequence[float], unit: str,
 
 
 def _median_bounds(values: Sequence[float]) -> tuple[float, float]:
-    """The interval of the median at 95 % or more, by order statistics: for 15 values the 4th and the 12th."""
+    """The interval of the median at 95 % or more, by order statistics: for 41 values the 14th and the 28th."""
     ordered, count = sorted(values), len(values)
     outside, place = 0.0, -1
     while outside + math.comb(count, place + 1) / 2**count <= 0.025:
@@ -80,61 +99,74 @@ def _median_bounds(values: Sequence[float]) -> tuple[float, float]:
     return ordered[max(place + 1, 0)], ordered[min(count - place - 2, count - 1)]
 
 
-def _turn(name: str, port: int, server: subprocess.Popen[bytes], folder: Path) -> tuple[float, float]:
-    """Requests per second of processor and of the clock of one server while the other stands still."""
-    os.killpg(server.pid, signal.SIGCONT)
-    try:
-        with _watching(port) if name == "watched" else contextlib.nullcontext():
-            before_s = _busy_s(server)
-            rate = serving._load("ours", port, folder, clients=CLIENTS)["rate"]
-            return rate * serving.SECONDS / (_busy_s(server) - before_s), rate
-    finally:
-        os.killpg(server.pid, signal.SIGSTOP)
+@dataclass
+class _Side:
+    """A server and its clients, both stopped but for their turns."""
+
+    port: int
+    server: subprocess.Popen[bytes]
+    clients: subprocess.Popen[bytes]
+
+    def turn(self, *, watched: bool) -> _Turn:
+        """Go on for a while."""
+        self.send(signal.SIGCONT)
+        try:
+            time.sleep(SETTLE_S)
+            before, end_s = self._state(), time.perf_counter() + TURN_S
+            while time.perf_counter() < end_s:
+                if watched:
+                    _ask(self.port, "/metrics")
+                    _ask(self.port, "/control-room/state")
+                time.sleep(max(min(EVERY_S, end_s - time.perf_counter()), 0))
+            after = self._state()
+            return _Turn(*(now - then for now, then in zip(after, before, strict=True)))
+        finally:
+            self.send(signal.SIGSTOP)
+
+    def send(self, what: signal.Signals) -> None:
+        for each in (self.server, self.clients):
+            os.killpg(each.pid, what)
+
+    def _state(self) -> tuple[float, float, float]:
+        """Rows answered so far, seconds of processor so far, and the time."""
+        told = _ask(self.port, "/metrics").decode()
+        line = next(line for line in told.splitlines() if line.startswith("serving_predictions_total{"))
+        taken = psutil.Process(self.server.pid).cpu_times()
+        return float(line.rpartition(" ")[2]), taken.user + taken.system, time.perf_counter()
 
 
-def _busy_s(server: subprocess.Popen[bytes]) -> float:
-    taken = psutil.Process(server.pid).cpu_times()
-    return taken.user + taken.system
+def _ask(port: int, path: str) -> bytes:
+    with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=serving.READY_S) as answer:
+        return bytes(answer.read())
 
 
 @contextlib.contextmanager
-def _watching(port: int) -> Iterator[None]:
-    """A Prometheus and an open page, as far as the server can tell."""
-    done = threading.Event()
-
-    def ask() -> None:
-        while not done.wait(EVERY_S):
-            for path in ("/metrics", "/control-room/state"):
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=serving.READY_S) as answer:
-                    assert answer.read()
-
-    asking = threading.Thread(target=ask)
-    asking.start()
-    try:
-        yield
-    finally:
-        done.set()
-        asking.join()
-
-
-@contextlib.contextmanager
-def _served(name: str, folder: Path) -> Iterator[tuple[int, subprocess.Popen[bytes]]]:
-    """A server in a process group of its own, ready and then stopped."""
-    import socket
-
+def _busy(name: str, folder: Path) -> Iterator[_Side]:
+    """A server under load, each in a process group of its own, stopped until its turn."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    command = [sys.executable, "-m", "tests.bench.bench_monitoring_cost", name, str(folder), str(port)]
-    with (folder / f"{name}.said").open("w") as said, subprocess.Popen(
-        command, stdout=said, stderr=said, start_new_session=True
-    ) as server:  # fmt: skip
-        try:
-            serving._wait_until_up(port, server, folder / f"{name}.said")
-            os.killpg(server.pid, signal.SIGSTOP)
-            yield port, server
-        finally:
-            os.killpg(server.pid, signal.SIGKILL)
+    module = [sys.executable, "-m", "tests.bench.bench_monitoring_cost"]
+    load = [sys.executable, "-m", "tests.bench.bench_serving", "load", str(port), "/predict"]
+    with contextlib.ExitStack() as stack:
+        said = stack.enter_context((folder / f"{name}.said").open("w"))
+
+        def start(command: list[str], **options: Any) -> subprocess.Popen[bytes]:
+            child = subprocess.Popen(command, stdout=said, stderr=said, start_new_session=True, **options)
+            stack.callback(child.wait)
+            stack.callback(os.killpg, child.pid, signal.SIGKILL)
+            return child
+
+        server = start([*module, name, str(folder), str(port)])
+        serving._wait_until_up(port, server, folder / f"{name}.said")
+        with (folder / "house.json").open("rb") as house:
+            side = _Side(port, server, start([*load, str(CLIENTS), str(LONG_S), "0"], stdin=house))
+        end_s = time.monotonic() + serving.READY_S
+        while b"serving_predictions_total{" not in _ask(port, "/metrics"):
+            assert time.monotonic() < end_s, (folder / f"{name}.said").read_text()
+            time.sleep(0.05)
+        side.send(signal.SIGSTOP)
+        yield side
 
 
 def _serve(name: str, folder: Path, port: int) -> None:
@@ -160,7 +192,9 @@ def _serve(name: str, folder: Path, port: int) -> None:
         figures.show_drift([(f"feature_{number}", "psi", 0.05, 0.1, False) for number in range(20)])
         figures.show_bad_rows(0.0)
         more = {"figures": [figures], "extensions": [control_room(settings, figures=figures, every_s=EVERY_S)]}
-    uvicorn.run(create_app(version, settings=settings, **more), port=port, log_level="warning", access_log=False)
+    app = create_app(version, settings=settings, **more)
+    # A connection that stands still with its process is not given up.
+    uvicorn.run(app, port=port, log_level="warning", access_log=False, timeout_keep_alive=int(LONG_S))
 
 
 if __name__ == "__main__":
