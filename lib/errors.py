@@ -144,3 +144,7 @@ class DeliveryError(LibError):
 
 class Refused(DeliveryError):
     """A check said no: the candidate, the data or the approval is not good enough to go on; nothing is broken."""
+
+
+class WorkflowError(DeliveryError):
+    """A GitHub Actions workflow is none that GitHub would run, or uses what cannot be rehearsed here."""
