@@ -12,22 +12,38 @@ import time
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Literal, Self
+from typing import Literal, Protocol, Self
 
 from lib.errors import ReplicaDied
 from lib.serving.proxy import TOP_WEIGHT, Proxy
-from lib.serving.replica import DRAIN_S, READY_S, Replica
+from lib.serving.replica import DRAIN_S, READY_S
 
 State = Literal["starting", "serving", "draining", "stopping"]
-Start = Callable[[int | None], Replica]
 _POLL_S = 0.02
+
+
+class Server(Protocol):
+    """What a fleet asks of a replica; `lib.serving.replica.Replica`, a process, is one, and says what each means."""
+
+    version: int | None
+    address: str
+
+    def get(self, path: str) -> tuple[int, bytes]: ...
+    def ready(self) -> bool: ...
+    def end(self) -> str | None: ...
+    def said(self) -> str: ...
+    def terminate(self) -> None: ...
+    def kill(self) -> None: ...
+
+
+Start = Callable[[int | None], Server]
 
 
 @dataclass
 class Member:
     """A replica and where it stands; `since` is monotonic seconds."""
 
-    replica: Replica
+    replica: Server
     state: State = "starting"
     since: float = field(default_factory=time.monotonic)
 
@@ -41,11 +57,21 @@ class Member:
         return time.monotonic() - self.since
 
 
+@dataclass(frozen=True)
+class Ended:
+    """A replica that ended by itself, or never was ready, and why."""
+
+    version: int | None
+    served: bool
+    reason: str
+
+
 class Fleet:
     """`start(version)` makes a replica of a version, of the champion for None; `with` stops all of them at the end.
 
     For one thread. One that is not ready within `ready_s` is given up, one that does not finish within `drain_s` of
-    each of its two last states is ended all the same. `say` is told of what died.
+    each of its two last states is ended all the same. `say` is told of what died; `ended` is what did in the last
+    reconcile.
     """
 
     def __init__(
@@ -57,7 +83,7 @@ class Fleet:
         drain_s: float = DRAIN_S,
         say: Callable[[str], None] = lambda _text: None,
     ) -> None:
-        self.proxy, self.members = proxy, list[Member]()
+        self.proxy, self.members, self.ended = proxy, list[Member](), list[Ended]()
         self._start, self._ready_s, self._drain_s, self._say = start, ready_s, drain_s, say
         self._wanted: dict[int | None, int] = {}
         self._shares: dict[int | None, float] | None = None
@@ -94,7 +120,7 @@ class Fleet:
         return sum(member.state == state for member in self.members)
 
     @property
-    def serving(self) -> list[Replica]:
+    def serving(self) -> list[Server]:
         """Those that take requests."""
         return [member.replica for member in self.members if member.state == "serving"]
 
@@ -104,6 +130,7 @@ class Fleet:
         One that died while it served is replaced. Raises ReplicaDied, after all else is done, for one that never was
         ready: another start may do no better. Calling again tries again.
         """
+        self.ended.clear()
         died = [error for member in list(self.members) if (error := self._look_after(member))]
         for version in {**self._wanted, **{member.replica.version: 0 for member in self.members}}:
             self._approach(version, self.wanted(version))
@@ -146,8 +173,9 @@ class Fleet:
         if (how := replica.end()) is not None:
             self._forget(member)
             if member.state == "starting":
-                return ReplicaDied(f"{replica} {how}")
+                return self._never_ready(replica, f"{replica} {how}")
             if member.state != "stopping":
+                self.ended.append(Ended(replica.version, served=True, reason=f"{replica} {how}"))
                 self._say(f"{replica} {how}")
         elif member.state == "starting":
             return self._await_ready(member)
@@ -167,8 +195,13 @@ class Fleet:
                 member.enter("serving")
             elif member.age_s > self._ready_s:
                 self._forget(member)
-                return ReplicaDied(f"{replica} was not ready within {self._ready_s:g} s. It said: {replica.said()}")
+                reason = f"{replica} was not ready within {self._ready_s:g} s. It said: {replica.said()}"
+                return self._never_ready(replica, reason)
         return None
+
+    def _never_ready(self, replica: Server, reason: str) -> ReplicaDied:
+        self.ended.append(Ended(replica.version, served=False, reason=reason))
+        return ReplicaDied(reason)
 
     def _is_idle(self, address: str) -> bool:
         """Whether it gets no new request and has none left."""

@@ -6,7 +6,7 @@ import http.client
 from collections import deque
 from collections.abc import Sequence
 
-from lib.serving.replica import Replica
+from lib.serving.fleet import Server
 
 METRIC = "serving_requests_in_flight"
 _PREDICTING = ("/predict", "/invocations", "/v2/models/")
@@ -23,12 +23,12 @@ class InFlight:
         self._window_s = window_s
         self._seen: dict[str, deque[tuple[float, float]]] = {}
 
-    def measure(self, now_s: float, replicas: Sequence[Replica]) -> list[float | None]:
+    def measure(self, now_s: float, replicas: Sequence[Server]) -> list[float | None]:
         """Of each replica, None where it did not answer or was asked for the first time; `now_s` only goes forward."""
         self._seen = {each.address: self._seen.get(each.address, deque()) for each in replicas}
         return [self._mean(now_s, each) for each in replicas]
 
-    def _mean(self, now_s: float, replica: Replica) -> float | None:
+    def _mean(self, now_s: float, replica: Server) -> float | None:
         try:
             busy_s = _busy_seconds(replica.get("/metrics")[1].decode())
         except (OSError, http.client.HTTPException):

@@ -15,11 +15,17 @@ SERVED_BY = "X-Served-By"
 
 @dataclass(frozen=True)
 class Counts:
-    """Of one backend since it was added: requests given to it, those that run now, those it failed (5xx or nothing)."""
+    """Of one backend since it was added: requests given to it, those that run now, those it failed (5xx or nothing).
+
+    `refused` are those it answered with a 4xx; `mean_ms` is how long an answer took on average, None before the first
+    (HAProxy: a whole number, over the last 1,024).
+    """
 
     requests: int
     running: int
     failed: int
+    refused: int = 0
+    mean_ms: float | None = None
 
 
 class Proxy(Protocol):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -55,6 +56,13 @@ class _Backend:
     requests: int = 0
     running: int = 0
     failed: int = 0
+    refused: int = 0
+    answered: int = 0
+    took_s: float = 0.0
+
+    def counts(self) -> Counts:
+        mean_ms = 1000 * self.took_s / self.answered if self.answered else None
+        return Counts(self.requests, self.running, self.failed, self.refused, mean_ms)
 
 
 class Embedded:
@@ -94,10 +102,7 @@ class Embedded:
 
     def counts(self) -> dict[str, Counts]:
         with self._turn:
-            return {
-                address: Counts(backend.requests, backend.running, backend.failed)
-                for address, backend in self._backends.items()
-            }
+            return {address: backend.counts() for address, backend in self._backends.items()}
 
     def _run(self) -> None:
         try:
@@ -130,10 +135,10 @@ class Embedded:
         problem = web.Response(status=503, text="no server takes requests now")
         while (backend := self._take(tried)) is not None:
             tried.add(backend.address)
-            failed = True
+            status, started = None, time.monotonic()
             try:
                 answer = await self._ask(backend, request, body, session)
-                failed = answer.status >= 500
+                status = answer.status
             except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError):
                 problem = web.Response(status=503, text=f"{backend.address} takes no connection")
             except TimeoutError:
@@ -145,7 +150,7 @@ class Embedded:
             else:
                 return answer
             finally:
-                self._give_back(backend, failed=failed)
+                self._give_back(backend, status, time.monotonic() - started)
         return problem
 
     async def _ask(
@@ -175,10 +180,14 @@ class Embedded:
             chosen.running += 1
             return chosen
 
-    def _give_back(self, backend: _Backend, *, failed: bool) -> None:
+    def _give_back(self, backend: _Backend, status: int | None, took_s: float) -> None:
         with self._turn:
             backend.running -= 1
-            backend.failed += failed
+            backend.failed += status is None or status >= 500
+            backend.refused += status is not None and 400 <= status < 500
+            if status is not None:
+                backend.answered += 1
+                backend.took_s += took_s
 
 
 def _end_to_end(headers: Mapping[str, str]) -> CIMultiDict[str]:

@@ -120,7 +120,11 @@ class HAProxy:
         text = self._ask("show stat").removeprefix("# ")
         return {
             row["svname"]: Counts(
-                requests=int(row["stot"]), running=int(row["scur"]), failed=int(row["hrsp_5xx"]) + int(row["eresp"])
+                requests=int(row["stot"]),
+                running=int(row["scur"]),
+                failed=int(row["hrsp_5xx"]) + int(row["eresp"]),
+                refused=int(row["hrsp_4xx"]),
+                mean_ms=float(row["rtime"]) if int(row["stot"]) > int(row["scur"]) else None,
             )
             for row in csv.DictReader(text.splitlines())
             if row["pxname"] == "replicas" and row["svname"] in self._weights

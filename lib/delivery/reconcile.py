@@ -1,0 +1,277 @@
+"""GitOps: what runs is brought to what is committed, whoever comes along and however often; a revert is a rollback."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from lib.delivery.local_cluster import Cluster
+from lib.delivery.rollout import Kind, Move, alone, incumbent, next_move
+from lib.delivery.rollout_record import FINAL, Records, Rollout, State
+from lib.delivery.running import Running, Spec
+from lib.delivery.smoke import Expected, SmokeReport, smoke
+from lib.delivery.stages import RegistryStages
+from lib.delivery.wanted import ENVIRONMENTS, Environment, Part, Wanted, read_wanted
+from lib.delivery.wanted_repository import Commit, WantedRepository, wanted_file
+from lib.errors import DeliveryError, IllegalMove, LibError, StoreUnavailable
+from lib.registry import Approval
+
+POLL_S = 0.05
+
+
+class Report(Part):
+    """How an environment stands: what its commit asks, the version that serves, and why where that is not the same.
+
+    `drift` says what differed from the last state that was in place although nobody had asked for it; it was set right.
+    """
+
+    environment: Environment
+    commit: str
+    state: State
+    reason: str
+    wanted: int | None
+    serving: int | None
+    drift: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        drift = f" (drift: {'; '.join(self.drift)})" if self.drift else ""
+        serving = "nothing serves" if self.serving is None else f"version {self.serving} serves"
+        why = f": {self.reason}" if self.reason else ""
+        return f"{self.environment}: {self.state} at {self.commit[:8] or '(no commit)'}, {serving}{why}{drift}"
+
+
+def reconcile(
+    repository: WantedRepository,
+    cluster: Cluster,
+    *,
+    folder: Path,
+    stages: RegistryStages | None = None,
+    wait_s: float = 0.0,
+    again: bool = False,
+    say: Callable[[str], None] = lambda _text: None,
+) -> tuple[Report, ...]:
+    """Bring staging and production to what is committed, as far as that goes now; returns how each stands.
+
+    What cannot be done at once (replicas that start, a canary that needs more requests) is gone on with for `wait_s`
+    seconds, then by the next call; a call may be killed at any moment. `folder` keeps the state, one call at a time:
+    another is refused with DeliveryError. A commit that was refused or rolled back is not tried `again` unless that is
+    asked for. `stages` is the registry to ask and to move; without one, versions are taken as they come and nobody has
+    to approve. Raises DeliveryError when the repository or the cluster cannot be reached; nothing was changed then.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(folder / "lock", timeout=0):
+            work = _Work(repository, cluster, Records(folder), stages, say)
+            deadline = time.monotonic() + wait_s
+            while True:
+                reports = work.look(again=again)
+                again = False
+                if not any(report.state in ("rolling out", "rolling back") for report in reports):
+                    return reports
+                if time.monotonic() >= deadline:
+                    return reports
+                time.sleep(POLL_S)
+    except Timeout as error:
+        raise DeliveryError(
+            f"another deploy is at work (its lock is in {folder}). It goes on; this one did nothing. Wait, then look."
+        ) from error
+
+
+@dataclass(frozen=True)
+class _Goal:
+    """What a commit asks for, checked."""
+
+    wanted: Wanted
+    commit: Commit
+    expected: Expected
+    approval: Approval | None
+    proven: bool
+
+
+class _Waiting(Exception):
+    """Why a commit cannot go on yet, though it may later without another commit to that file."""
+
+
+@dataclass
+class _Work:
+    """One call of `reconcile`."""
+
+    repository: WantedRepository
+    cluster: Cluster
+    records: Records
+    stages: RegistryStages | None
+    say: Callable[[str], None]
+    _passed: dict[tuple[str, str], set[Kind]] = field(default_factory=dict)
+    _smoked: dict[str, SmokeReport] = field(default_factory=dict)
+
+    def look(self, *, again: bool) -> tuple[Report, ...]:
+        """Both environments, staging first."""
+        head = self.repository.head()
+        return tuple(self._one(name, head, again=again) for name in ENVIRONMENTS)
+
+    def _one(self, environment: Environment, head: str, *, again: bool) -> Report:
+        record = self.records.read(environment)
+        commit = self.repository.last(wanted_file(environment), at=head)
+        text = None if commit is None else self.repository.read(wanted_file(environment), at=head)
+        if commit is None or text is None:
+            reason = f"there is no {wanted_file(environment)}; what runs is left alone"
+            return self._report(self._state(record, "", "nothing wanted", reason))
+        if record.state == "rolling back":
+            return self._roll_back(record)
+        if record.commit == commit.id and record.state in FINAL and not again:
+            return self._report(record, drift=self._heal(record))
+        if record.commit == commit.id and record.state == "in place":
+            return self._report(record, drift=self._heal(record))
+        try:
+            goal = self._goal(environment, text, commit, head)
+        except _Waiting as why:
+            record = self._state(record, commit.id, "waiting", str(why))
+            return self._report(record, drift=self._heal(record))
+        except LibError as error:
+            record = self._state(record, commit.id, "refused", str(error))
+            return self._report(record, drift=self._heal(record))
+        return self._walk(record, goal)
+
+    def _goal(self, environment: Environment, text: str, commit: Commit, head: str) -> _Goal:
+        wanted = read_wanted(text, what=wanted_file(environment))
+        stages, approval, proven = self.stages, None, wanted_name(wanted) in self.records.read(environment).passed
+        if stages is not None:
+            try:
+                proven = stages.proven(environment, wanted)
+                stages.require(environment, wanted)
+            except (StoreUnavailable, IllegalMove) as error:
+                raise _Waiting(str(error)) from error
+        if environment == "production" and not proven:
+            if wanted_name(wanted) not in self.records.read("staging").passed:
+                raise _Waiting(f"version {wanted.version} of {wanted.model} has not passed staging yet")
+            if stages is not None:
+                approval = self.repository.approval(wanted, at=head)
+                why = stages.refusal(wanted, approval)
+                if why is None and approval is not None and approval.by.casefold() == commit.author.casefold():
+                    why = f"{approval.by} asked for it. Ask somebody else to approve it."
+                if why is not None:
+                    raise _Waiting(why)
+        expected = self.repository.expected(wanted, at=head)
+        return _Goal(wanted, commit, expected, approval, proven)
+
+    def _walk(self, record: Rollout, goal: _Goal) -> Report:
+        """As far as it goes without waiting."""
+        environment = record.environment
+        record = self._state(record, goal.commit.id, "rolling out", str(goal.commit), version=goal.wanted.version)
+        passed = self._passed.setdefault(
+            (environment, goal.commit.id), {"verify", "record"} if record.recorded else set()
+        )
+        while True:
+            running = self.cluster.look(environment)
+            direct = goal.proven or environment == "staging"
+            move = next_move(goal.wanted, running, passed=frozenset(passed), direct=direct)
+            if move.kind == "wait":
+                return self._report(record, reason=move.reason, running=running)
+            if move.kind == "fail":
+                return self._give_up(record, move.reason)
+            if move.kind == "done":
+                name = wanted_name(goal.wanted)
+                passed_here = (*(each for each in record.passed if each != name), name)
+                done = record.model_copy(
+                    update={"state": "in place", "reason": "", "good": goal.wanted, "passed": passed_here}
+                )
+                return self._report(self.records.write(done), running=running)
+            self._note(record, move.reason)
+            try:
+                self._make(environment, move, goal)
+            except LibError as error:
+                return self._give_up(record, str(error))
+            if move.kind != "apply":
+                passed.add(move.kind)
+            if move.kind == "record":
+                record = self.records.write(record.model_copy(update={"recorded": True}))
+
+    def _make(self, environment: Environment, move: Move, goal: _Goal) -> None:
+        if move.spec is not None:
+            self.cluster.apply(environment, move.spec)
+        elif move.kind in ("smoke", "verify"):
+            report = smoke(move.url, goal.expected.model_copy(update={"model_version": goal.wanted.version}))
+            self._smoked[environment] = report
+            if not report.passed:
+                raise DeliveryError(f"the smoke test of version {goal.wanted.version} failed: {report.failures}")
+        elif self.stages is not None:
+            self.stages.record(
+                environment, goal.wanted, smoked=self._smoked[environment], approval=goal.approval,
+                by=goal.commit.author, reason=f"{goal.commit.subject} ({goal.commit.id[:8]})",
+            )  # fmt: skip
+
+    def _give_up(self, record: Rollout, reason: str) -> Report:
+        """Write down why before anything is taken back, so that whoever is killed here is followed by a rollback."""
+        return self._roll_back(self._state(record, record.commit, "rolling back", reason))
+
+    def _roll_back(self, record: Rollout) -> Report:
+        running = self.cluster.look(record.environment)
+        back = _good(record, running)
+        if running.spec != back:
+            self._note(record, f"back to {back}")
+            self.cluster.apply(record.environment, back)
+            running = self.cluster.look(record.environment)
+        if not running.settled:
+            return self._report(record, running=running)
+        return self._report(self._state(record, record.commit, "rolled back", record.reason), running=running)
+
+    def _heal(self, record: Rollout) -> tuple[str, ...]:
+        """Set right what differs from the last state that was in place; returns that in words."""
+        if record.good is None:
+            return ()
+        running, good = self.cluster.look(record.environment), alone(record.good)
+        if running.spec == good:
+            return ()
+        drift = (f"{running.spec} ran, and {good} was last in place",)
+        self._note(record, f"drift: {drift[0]}")
+        self.cluster.apply(record.environment, good)
+        return drift
+
+    def _state(self, record: Rollout, commit: str, state: State, reason: str, *, version: int | None = None) -> Rollout:
+        """Write down where it stands."""
+        same = commit == record.commit
+        known = version if version is not None else record.version if same else None
+        update = {
+            "commit": commit,
+            "state": state,
+            "reason": reason,
+            "version": known,
+            "recorded": same and record.recorded,
+        }
+        return self.records.write(record.model_copy(update=update))
+
+    def _note(self, record: Rollout, what: str) -> None:
+        self.records.note(record, what)
+        self.say(f"{record.environment}: {what}")
+
+    def _report(
+        self,
+        record: Rollout,
+        *,
+        reason: str | None = None,
+        running: Running | None = None,
+        drift: tuple[str, ...] = (),
+    ) -> Report:
+        running = running or self.cluster.look(record.environment)
+        return Report(
+            environment=record.environment, commit=record.commit, state=record.state,
+            reason=record.reason if reason is None else reason, wanted=record.version, serving=running.serving,
+            drift=drift,
+        )  # fmt: skip
+
+
+def wanted_name(wanted: Wanted) -> str:
+    """A version as the records name it."""
+    return f"{wanted.model}-{wanted.version}"
+
+
+def _good(record: Rollout, running: Running) -> Spec:
+    """What to go back to: the last state that was in place, else what there is beside the new version."""
+    if record.good is not None:
+        return alone(record.good)
+    old = None if record.version is None else incumbent(running.spec, record.version)
+    return Spec() if old is None else Spec(replicas={old: running.spec.replicas[old]}, shares={old: 1.0})

@@ -1,0 +1,90 @@
+"""The registry beside a rollout: which versions may go where, and the ledger that follows what serves."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from lib.delivery.smoke import SmokeReport
+from lib.delivery.wanted import Environment, Wanted
+from lib.registry import Approval, Contender, Evidence, Gate, promote, rollback
+from lib.registry.approval import refusal
+from lib.registry.artifact import verify
+from lib.registry.lifecycle import require_move
+from lib.registry.stores import open_stores
+from lib.settings import Settings
+
+
+class RegistryStages:
+    """Asks and moves the versions of a registry."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    def require(self, environment: Environment, wanted: Wanted) -> None:
+        """Raise unless the version may be tried there: UnknownVersion, ArtifactCorrupted, IllegalMove.
+
+        Raises StoreUnavailable when nobody can say.
+        """
+        target = _stage(environment)
+        with open_stores(self.settings) as stores:
+            entry = stores.about(wanted.model, wanted.version)
+            what = f"version {wanted.version} of {wanted.model}"
+            verify(stores.location(wanted.model, wanted.version), entry.digest, what=what)
+            if entry.to_stage in (target, "Production") or self.proven(environment, wanted):
+                return
+            require_move(entry, target)
+
+    def proven(self, environment: Environment, wanted: Wanted) -> bool:
+        """Whether the version has been in Production before, so that going back to it is a rollback."""
+        with open_stores(self.settings) as stores:
+            return environment == "production" and bool(stores.ledger.served(wanted.model, wanted.version))
+
+    def refusal(self, wanted: Wanted, approval: Approval | None) -> str | None:
+        """Why nobody's approval holds for the version now; None when somebody's does."""
+        with open_stores(self.settings) as stores:
+            entry = stores.about(wanted.model, wanted.version)
+            return refusal(approval, entry, stores=stores, allowed=None)
+
+    def record(
+        self,
+        environment: Environment,
+        wanted: Wanted,
+        *,
+        smoked: SmokeReport,
+        approval: Approval | None,
+        by: str,
+        reason: str,
+    ) -> None:
+        """Move the version to the stage of the environment it serves now, with what was asked of it as evidence.
+
+        Nothing happens when it is there. Raises what `promote` and `rollback` raise.
+        """
+        with open_stores(self.settings) as stores:
+            stage = stores.about(wanted.model, wanted.version).to_stage
+        if stage in (_stage(environment), "Production"):
+            return
+        if self.proven(environment, wanted):
+            rollback(wanted.model, by=by, reason=reason, to=wanted.version, settings=self.settings)
+            return
+        promote(
+            wanted.model, wanted.version, to=_stage(environment), by=by, reason=reason,
+            gates=[_smoke_gate(environment, smoked)], approval=approval, settings=self.settings,
+        )  # fmt: skip
+
+
+def _stage(environment: Environment) -> Literal["Staging", "Production"]:
+    return "Staging" if environment == "staging" else "Production"
+
+
+def _smoke_gate(environment: Environment, report: SmokeReport) -> Gate:
+    """What the smoke test found, as a gate of the registry."""
+
+    def smoke(_candidate: Contender, _champion: Contender | None) -> Evidence:
+        return Evidence(
+            id=f"smoke_{environment}",
+            passed=report.passed,
+            measured={check.name: check.outcome for check in report.checks},
+            reason=report.failures or f"{len(report.checks)} checks passed at {report.url}",
+        )
+
+    return smoke
