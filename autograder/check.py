@@ -30,10 +30,15 @@ class Judge:
     seed: Callable[[str], int]
     examine: Callable[..., Any]
     attempted: Callable[[str], bool]
+    stumbled: set[str] = field(default_factory=set)
     _compiled: dict[str, Any] = field(default_factory=dict)
 
     def evaluate(self, cell: Cell, ask: Ask) -> CheckResult:
-        """Run `cell` and say what it earned; an exception that is not a verdict is flagged as the grader's fault."""
+        """Run `cell` and say what it earned.
+
+        A check that ended in an exception that is no verdict stumbled over the student's values, or over its own
+        inputs: it counts as failed, and `stumbled` names it, so that the two can be told apart.
+        """
         started = time.perf_counter()
         attempted = any(self.attempted(target) for target in cell.targets)
         if cell.unjudged and (attempted or not cell.targets):
@@ -63,7 +68,8 @@ class Judge:
         except GraderError as error:
             return Outcome.ERRORED, str(error)
         except Exception as error:  # noqa: BLE001
-            # The check ran on the student's values, so a shape it did not expect is theirs; the type tells which.
+            # Most likely the student's values have a shape that it did not expect; the type tells which.
+            self.stumbled.add(cell.id)
             return (
                 Outcome.FAILED,
                 f"the answer does not have the form that was asked for ({type(error).__name__}: {error})",

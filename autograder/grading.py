@@ -13,7 +13,7 @@ from nbformat import NotebookNode
 from autograder.build import instructor_notebook, load_lab, stub_sources
 from autograder.check import Judge, result, shared_names
 from autograder.course import Course, Module, course_secret, draw_seed
-from autograder.merge import Submission, merged_notebook, read_submission
+from autograder.merge import Submission, merged_notebook, read_submission, solution_of
 from autograder.models import CheckResult, Grade, Lab, Outcome
 from autograder.run import Session, run_notebook
 from autograder.score import grade, written_result
@@ -60,7 +60,8 @@ class ModuleGrader:
         notebook = merged_notebook(instructor_notebook(self.lab), self.lab, submission, self.stubs)
         flags = list(submission.flags)
         if submission.answers:
-            checks, notebook, seen = self._run(notebook, submission, student)
+            checks, notebook, seen, stumbled = self._run(notebook, submission, student)
+            checks = self._cleared(checks, stumbled, student) if stumbled else checks
             flags += seen
         else:
             reason = flags[0] if flags else "nothing handed in"
@@ -89,9 +90,21 @@ class ModuleGrader:
         ]
         return replace(self.lab, cells=tuple(cells))
 
+    def _cleared(self, checks: list[CheckResult], stumbled: set[str], student: str) -> list[CheckResult]:
+        """What stumbled is the student's fault only where our own solution, with the same hidden inputs, passes."""
+        own = solution_of(self.lab)
+        notebook = merged_notebook(instructor_notebook(self.lab), self.lab, own, self.stubs)
+        passes = {check.cell for check in self._run(notebook, own, student)[0] if check.outcome is Outcome.PASSED}
+        return [
+            result(self.lab[check.cell], Outcome.ERRORED, f"our own solution does not pass this check: {check.reason}")
+            if check.cell in stumbled - passes and check.outcome is Outcome.FAILED
+            else check
+            for check in checks
+        ]
+
     def _run(
         self, notebook: NotebookNode, submission: Submission, student: str
-    ) -> tuple[list[CheckResult], NotebookNode, list[str]]:
+    ) -> tuple[list[CheckResult], NotebookNode, list[str], set[str]]:
         judge = Judge(
             lab=self.lab,
             shared=shared_names(self.lab, self.module.parameters),
@@ -107,8 +120,8 @@ class ModuleGrader:
             raise
         except Exception as error:  # noqa: BLE001 - flagged for the instructor; the class goes on
             fault = f"grader error: {type(error).__name__}: {error}"
-            return self._faulted(session.results, fault), notebook, [*session.flags, fault]
-        return session.results, ran, session.flags
+            return self._faulted(session.results, fault), notebook, [*session.flags, fault], judge.stumbled
+        return session.results, ran, session.flags, judge.stumbled
 
     def _faulted(self, found: list[CheckResult], fault: str) -> list[CheckResult]:
         """Keep what was judged before the grader's own fault; the rest is errored, not failed."""

@@ -34,6 +34,11 @@ class Submission:
         return cell_id in self.answers and self.answers[cell_id].strip() != stubs[cell_id].strip()
 
 
+def solution_of(lab: Lab) -> Submission:
+    """The lab's own answers, as if somebody had handed them in."""
+    return Submission({cell.id: cell.source for cell in lab.with_role("task") + lab.with_role("written")})
+
+
 def read_submission(path: Path, lab: Lab) -> Submission:
     """Take the text of the task and written cells from the notebook at `path`; never raises for what a student did.
 

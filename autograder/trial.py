@@ -7,7 +7,7 @@ from pathlib import Path
 from autograder.course import Course
 from autograder.errors import GraderError
 from autograder.grading import ModuleGrader
-from autograder.merge import Submission
+from autograder.merge import Submission, solution_of
 from autograder.models import Grade
 from autograder.source import read_cells
 from autograder.walls.sandbox import Sandbox
@@ -29,8 +29,7 @@ def try_file(course: Course, module: str, path: Path, *, walls: bool = True) -> 
 
 def whole_submission(grader: ModuleGrader, changes: dict[str, str] | None = None) -> Submission:
     """The solution's answers with `changes` (cell id → text) in place of some; unknown ids are an error."""
-    own = grader.lab.with_role("task") + grader.lab.with_role("written")
-    answers = {cell.id: cell.source for cell in own}
+    answers = solution_of(grader.lab).answers
     unknown = set(changes or {}) - set(answers)
     if unknown:
         raise GraderError(f"{grader.module.id} has no task or written cell {', '.join(sorted(unknown))}")

@@ -1399,7 +1399,8 @@ def two_days(chance, houses=40):
     rows = pd.DataFrame({"house": [f"h{number}" for number in chance.permutation(houses)]})
     rows["day"] = [f"2024-05-0{1 + number % 2}" for number in range(houses)]
     rows["area_m2"] = chance.uniform(30, 85, houses).round(1)
-    rows.loc[chance.choice(houses, 6, replace=False), "area_m2"] = [np.nan, np.nan, 2.0, 900.0, -5.0, np.nan]
+    for first, odd in ((0, 900.0), (1, -5.0)):  # three of each day
+        rows.loc[chance.choice(range(first, houses, 2), 3, replace=False), "area_m2"] = [np.nan, 2.0, odd]
     rows.loc[len(rows)] = ["castle-1", "2024-05-01", 390.0]
     rows.loc[len(rows)] = ["castle-2", "2024-05-02", 390.0]
     return rows

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import pytest
 
 from autograder.batch import find_submissions
-from autograder.course import Course
+from autograder.course import Course, load_course
 from autograder.errors import GraderError
+from autograder.grading import ModuleGrader
 from autograder.models import Grade, Outcome
+from autograder.trial import whole_submission
+from tests.autograder.conftest import TINY
 
 
 @pytest.mark.parametrize(
@@ -83,6 +89,24 @@ def test_every_graded_cell_has_one_result(course: Course, grades: dict[str, Grad
         cells = [check.cell for check in grade.checks]
         assert len(cells) == len(set(cells)) == 6, grade.student
         assert sum(check.possible for check in grade.checks) == 10
+
+
+def test_a_check_that_stumbles_by_itself_is_no_fault_of_the_students(tmp_path: Path) -> None:
+    """An exception in a check fails the student only when our own solution, with the same hidden inputs, passes."""
+    shutil.copytree(TINY / "solutions", tmp_path / "solutions", ignore=shutil.ignore_patterns("words"))
+    source = tmp_path / "solutions" / "words.py"
+    text = source.read_text("utf-8")
+    text = text.replace('expect(first(["a", "b"]), "a")', 'expect(first(["a", "b"]), [["a"], []][seed() % 1 + 1][0])')
+    source.write_text(text.replace('expect(count("a b a")', 'count("a").items()\nexpect(count("a b a")'), "utf-8")
+    course = load_course(tmp_path)
+    grader = ModuleGrader(course, "words")
+    answers = whole_submission(grader, {"code-count": "def count(text):\n    return [text]"})
+    found = {check.cell: check for check in grader.grade_submission(answers, "an").grade.checks}
+    assert found["code-guard-check"].outcome is Outcome.ERRORED
+    assert "our own solution does not pass this check" in found["code-guard-check"].reason
+    assert "IndexError" in found["code-guard-check"].reason
+    assert found["code-count-check"].outcome is Outcome.FAILED
+    assert "AttributeError" in found["code-count-check"].reason
 
 
 def test_one_file_is_a_class_of_one(course: Course) -> None:
