@@ -23,6 +23,7 @@ _GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "
 # Inside a hook, these point at somebody else's repository.
 _FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX")
 _FIELDS = "%H%x00%an%x00%s"
+_REMEMBERED = 500
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ class WantedRepository:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
+        self._told: dict[tuple[str, ...], str] = {}
 
     @classmethod
     def create(cls, path: Path) -> Self:
@@ -70,15 +72,20 @@ class WantedRepository:
         return self._git("rev-parse", "--verify", f"refs/heads/{BRANCH}^{{commit}}").strip()
 
     def read(self, name: str, *, at: str) -> str | None:
-        """A file as it was at a commit, None when it was not there."""
-        if not self._git("ls-tree", at, "--", name):
+        """A file as it was at a commit (its id), None when it was not there."""
+        if not self._once("ls-tree", at, "--", name):
             return None
-        return self._git("show", f"{at}:{name}")
+        return self._once("show", f"{at}:{name}")
 
     def last(self, name: str, *, at: str) -> Commit | None:
-        """The commit that changed a file last, None when none did."""
-        line = self._git("log", "-1", f"--format={_FIELDS}", at, "--", name).strip("\n")
+        """The commit that changed a file last before or at a commit (its id), None when none did."""
+        line = self._once("log", "-1", f"--format={_FIELDS}", at, "--", name).strip("\n")
         return Commit(*line.split("\0")) if line else None
+
+    def commits(self) -> list[Commit]:
+        """All commits, oldest first."""
+        lines = self._git("log", "--reverse", f"--format={_FIELDS}", f"refs/heads/{BRANCH}").splitlines()
+        return [Commit(*line.split("\0")) for line in lines]
 
     def expected(self, wanted: Wanted, *, at: str) -> Expected:
         """What the version must answer; raises DeliveryError when nobody said so."""
@@ -145,6 +152,14 @@ class WantedRepository:
         if self._git("status", "--porcelain", "--", *names):
             self._git("commit", "--quiet", f"--message={message}", "--", *names, by=by)
         return self._newest()
+
+    def _once(self, *arguments: str) -> str:
+        """What git says of a commit; that never changes, and a reconciler asks for it many times a second."""
+        if arguments not in self._told:
+            if len(self._told) >= _REMEMBERED:
+                self._told.clear()
+            self._told[arguments] = self._git(*arguments)
+        return self._told[arguments]
 
     def _newest(self) -> Commit:
         return Commit(*self._git("log", "-1", f"--format={_FIELDS}").strip("\n").split("\0"))
