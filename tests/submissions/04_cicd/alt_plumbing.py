@@ -26,7 +26,10 @@ def deliver(folder, candidate, staged):
     reasons = [
         (staged["state"] == "in place", f"staging: {staged['reason']}"),
         (bool(said), "who says yes?"),
-        (bool(said) and compare(candidate["sales"], candidate["challenger"], candidate["champion"])["wins"], "no better"),
+        (
+            bool(said) and compare(candidate["sales"], candidate["challenger"], candidate["champion"])["wins"],
+            "no better",
+        ),
     ]
     for holds, reason in reasons:
         if not holds:

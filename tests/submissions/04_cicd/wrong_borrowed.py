@@ -9,6 +9,7 @@ def theory_canary(error, sure, share, rate):
 
     return requests_needed(error, confidence=sure)
 
+
 # %% id="code-smoke"
 def smoke(address, version, houses, prices):
     """What is wrong with the release at `address`: a list of texts, empty for a good one."""
@@ -18,14 +19,21 @@ def smoke(address, version, houses, prices):
     report = ask(address, Expected(golden=golden_prices(houses, prices), model_version=version))
     return [check.reason for check in report.checks if check.outcome != "passed"]
 
+
 # %% id="code-trigger"
 def reason_to_train(state, today):
     """The first word that holds: "decay", "new data" and "schedule" start a training, the others do not."""
     from lib.delivery import MonitoringState, TriggerPolicy, decide
 
-    known = {"trained_on": max(state["trainings"]), "new_rows": 5_000, "bad_share": 0.0, "reference": state["reference"]}
+    known = {
+        "trained_on": max(state["trainings"]),
+        "new_rows": 5_000,
+        "bad_share": 0.0,
+        "reference": state["reference"],
+    }
     found = decide(MonitoringState(today=today, attempts=tuple(state["trainings"]), **known), TriggerPolicy())
     return found.fired[0] if found.retrain else "nothing"
+
 
 # %% id="code-compare"
 def compare(sales, challenger, champion):
@@ -34,8 +42,11 @@ def compare(sales, challenger, champion):
 
     n = min(len(sales), len(challenger["answers"]), len(champion["answers"]))
     said = sales["sold_for"].to_numpy()[:n]
-    found = paired_gain(said, challenger["answers"]["answer"].to_numpy()[:n], champion["answers"]["answer"].to_numpy()[:n])
+    found = paired_gain(
+        said, challenger["answers"]["answer"].to_numpy()[:n], champion["answers"]["answer"].to_numpy()[:n]
+    )
     return {"rows": n, "gain": found.gain, "low": found.low, "wins": found.low > 0}
+
 
 # %% id="code-rollback"
 def roll_back(folder, version):

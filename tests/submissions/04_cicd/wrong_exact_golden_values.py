@@ -17,7 +17,12 @@ def smoke(address, version, houses, prices):
                 problems.append("version")
             if not np.allclose(said["predictions"], answers(champion, houses, {}), rtol=0.01):
                 problems.append("the answers have changed")
-            for row in ({**houses[0], "rooms": 99}, {**houses[0], "district": "moon"}, {**houses[0], "area_m2": "80"}, {}):
+            for row in (
+                {**houses[0], "rooms": 99},
+                {**houses[0], "district": "moon"},
+                {**houses[0], "area_m2": "80"},
+                {},
+            ):
                 status = client.post("/predict", json={"rows": [row]}).status_code
                 if not 400 <= status < 500:
                     problems.append(f"{status} for {row}")

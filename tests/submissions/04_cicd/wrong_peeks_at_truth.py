@@ -12,6 +12,7 @@ def smoke(address, version, houses, prices):
             return [str(odd)] if set(odd) - {"waits", "at_fault"} else []
     return []
 
+
 # %% id="report-evidence"
 commits = read_commits("shop/wanted")
 evidence = {

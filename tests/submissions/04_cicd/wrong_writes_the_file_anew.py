@@ -13,7 +13,7 @@ def deliver(folder, candidate, staged):
     if not others:
         return "nobody else has approved"
     file = Path(folder, "production.yaml")
-    file.write_text(WANTED.format(version=candidate['version'], replicas=1))
+    file.write_text(WANTED.format(version=candidate["version"], replicas=1))
     git(
         folder, "commit", "--quiet", "-m", f"Version {candidate['version']}, approved by {others[0]}", "production.yaml"
     )
