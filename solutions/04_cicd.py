@@ -1575,6 +1575,7 @@ for better, overlap, apart in (
 chance = np.random.default_rng(seed())
 rows, new, old = contest(chance, sales=60, better=20_000.0)
 found = compare(rows, new, old)
+require(isinstance(found, dict) and {"rows", "wins"} <= set(found), f"compare returned {found!r}")
 expect(found["wins"], False, given=f"20,000 EUR nearer, on {found['rows']} rows", slip="at least LEAST rows")
 ### BEGIN HIDDEN TESTS
 luck = []
@@ -2064,8 +2065,9 @@ def quarter(reason_to_train, compare, market, start):
         proposed = train(rows).predict(seen_by_model)
         sales = pd.DataFrame({"house": houses[recent], "sold_for": reported[recent]})
         found = compare(sales, side(proposed, recent, rows), side(says, recent, learnt))
-        made.append([day, word, found["wins"]])
-        if found["wins"]:
+        wins = isinstance(found, dict) and bool(found.get("wins"))
+        made.append([day, word, wins])
+        if wins:
             says, learnt, since = proposed, rows, day + 1
             reference = float(off(recent).mean())
     return {"trained": made, "miss": miss}
