@@ -16,10 +16,10 @@ export DVC_NO_ANALYTICS := 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab mlflow serve autoscale pipeline ct clean
+.PHONY: help setup lab mlflow serve autoscale pipeline ct deliver cluster report clean
 
 help:  ## list what make can do
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## make .venv from the lock (PYTHON=python3.12 and VENV=folder choose others)
 	@echo "$(VENV) is ready"
@@ -43,10 +43,19 @@ autoscale: $(READY)  ## real replicas follow a load that rises and falls (SECOND
 	@python -m lib autoscale --seconds $(or $(SECONDS),90) $(AUTOSCALE_OPTIONS)
 
 pipeline: $(READY)  ## from new sales to a registered candidate, running only what changed (PIPELINE_OPTIONS="--days 530")
-	@python -m lib pipeline run $(PIPELINE_OPTIONS)
+	@python -m lib pipeline run --until register_candidate $(PIPELINE_OPTIONS)
 
 ct: $(READY)  ## train continuously through a simulated quarter, into out/ct (CT_OPTIONS="--story late_labels")
 	@python -m lib ct $(CT_OPTIONS)
+
+deliver: $(READY)  ## a release, a bad one taken back and a revert, under clients, on this machine (DELIVER_OPTIONS="--proxy embedded")
+	@python -m lib deliver $(DELIVER_OPTIONS)
+
+cluster: $(READY)  ## staging and production for `make pipeline PIPELINE_OPTIONS="--until done"`, until Ctrl-C
+	@python -m lib cluster run $(CLUSTER_OPTIONS)
+
+report: $(READY)  ## Evidently's drift report, as a page and as numbers (REPORT_OPTIONS="--reference FILE --window FILE")
+	@python -m lib report $(REPORT_OPTIONS)
 
 clean:  ## remove what commands made: out/ and caches, but not the environment
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

@@ -4,9 +4,10 @@ JOBS ?= 2
 # Outputs are compared on Python 3.11 alone: the lock gives other versions another numpy, whose last digits differ.
 REPLAYED = $(if $(wildcard $(VENV)/lib/python3.11),$(wildcard solutions/*/*.ipynb))
 TESTS ?= tests lib autograder $(REPLAYED)
+TRIED = $(if $(IMAGE),--image "$(IMAGE)") $(if $(ARCHIVE),--archive "$(ARCHIVE)")
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 
-.PHONY: demo build release test soak lint audit bench lock assets image secrets
+.PHONY: demo build release test soak lint score audit bench drift-table lock assets image staging production secrets
 
 demo: $(READY)  ## grade a sample class of module 01 into out/demo
 	@walls=; autograder walls || { walls=--no-sandbox; echo "This class is ours: grading it without walls."; }; \
@@ -31,24 +32,37 @@ lint: $(READY)  ## check style, types, import rules and that the notebooks match
 	lint-imports
 	autograder build --check
 
+score: $(READY)  ## print the ML Test Score of this repository, and what proves each of its 28 items
+	@python -m tests.ml_test_score
+
 audit: $(READY)  ## prove how good the grading is, into out/audit.json (AUDIT_OPTIONS="--sample 5" is quicker)
 	@autograder audit --json out/audit.json --workers $(JOBS) $(AUDIT_OPTIONS)
 
 bench: $(READY)  ## measure speed beside the usual tools, into out/bench.json
 	@python -m tests.bench
 
+drift-table: $(READY)  ## score the drift detectors on 200 seeded markets, into assets/drift_table.json; goes on where it was
+	@OMP_NUM_THREADS=1 nice python -m lib drift-table
+
 lock: $(READY)  ## pin every package again, by hash, after pyproject.toml changed
 	$(COMPILE) pyproject.toml --output-file requirements.lock
 	$(COMPILE) pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(COMPILE) --group pyproject.toml:serving --constraint requirements-dev.lock --output-file requirements-serving.lock
 
-assets: $(READY)  ## draw the overview picture, write the sample class and the Kubernetes manifests
+assets: $(READY)  ## draw the overview picture, write the sample class, the manifests, the alert rules and the boards
 	@python assets/draw_overview.py
 	@python assets/make_sample_class.py
 	@python assets/write_kubernetes.py
+	@python assets/write_monitoring.py
 
-image:  ## build the server's container image with podman or docker (BASE=image IMAGE=mlops-server)
-	@BASE="$(BASE)" IMAGE="$(IMAGE)" .ci/image
+image:  ## build the server's container image with podman or docker (BASE=image IMAGE=mlops-server ARCHIVE=file)
+	@BASE="$(BASE)" IMAGE="$(IMAGE)" ARCHIVE="$(ARCHIVE)" .ci/image
+
+staging: $(READY)  ## try the image over HTTP with the newest candidate of make pipeline (IMAGE=mlops-server ARCHIVE=file)
+	@python -m lib try staging $(TRIED)
+
+production: $(READY)  ## the same with the champion of production's registry (MLOPS_TRACKING_URI= and MLOPS_LEDGER_URI=)
+	@python -m lib try production $(TRIED)
 
 secrets:  ## draw the passwords of the compose file into out/container, once
 	@.ci/secrets

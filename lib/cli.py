@@ -8,6 +8,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from lib.cli_actions import add_actions, equip_server
+from lib.cli_drift import add_drift
+from lib.cli_gitops import add_cluster, add_deliver, add_gitops
+from lib.cli_trial import add_smoke, add_try
 from lib.errors import LibError, ServingError
 from lib.settings import Settings
 
@@ -62,6 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     autoscale.add_argument("--proxy", choices=["haproxy", "embedded"], help="without it, HAProxy where there is one")
     _add_pipeline(commands)
     _add_ct(commands)
+    add_actions(commands)
+    add_cluster(commands)
+    add_gitops(commands)
+    add_deliver(commands)
+    add_drift(commands)
+    add_smoke(commands)
+    add_try(commands)
     return parser
 
 
@@ -150,7 +161,7 @@ def _serve(options: argparse.Namespace) -> int:
         ensure_champion(model, settings=settings, say=_say)
     serve(
         model, settings=settings, version=options.model_version, host=options.host, port=options.port,
-        workers=options.workers, policy=options.policy, drain_s=options.drain, say=_say,
+        workers=options.workers, policy=options.policy, drain_s=options.drain, equip=equip_server, say=_say,
     )  # fmt: skip
     return 0
 

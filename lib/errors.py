@@ -148,3 +148,7 @@ class Refused(DeliveryError):
 
 class WorkflowError(DeliveryError):
     """A GitHub Actions workflow is none that GitHub would run, or uses what cannot be rehearsed here."""
+
+
+class MonitoringError(LibError):
+    """What is predicted, labelled, watched or told cannot be kept, judged or done as asked."""

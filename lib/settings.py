@@ -35,6 +35,7 @@ class Settings(BaseSettings):
     features: Path = Path("features")
     served_model: str = Field(default="house-price-predictor", min_length=1)
     predictions: Path = Path("predictions")
+    deployment: Path = Path("deployment")
     redis_url: str | None = Field(default=None, validation_alias=AliasChoices("mlops_redis_url", "redis_url"))
     seed: int = Field(default=0, ge=0, lt=2**128)
 
@@ -69,6 +70,11 @@ class Settings(BaseSettings):
     def prediction_folder(self) -> Path:
         """Where answered predictions are kept; a relative `predictions` lies under `root`."""
         return (self.root / self.predictions).resolve()
+
+    @property
+    def deployment_folder(self) -> Path:
+        """Where it stands what is wanted of staging and production, and what became of it; under `root` if relative."""
+        return (self.root / self.deployment).resolve()
 
     @model_validator(mode="before")
     @classmethod

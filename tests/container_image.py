@@ -29,7 +29,7 @@ LOCK = ROOT / "requirements-serving.lock"
 CONTEXT = ("lib", "assets/container", ".ci/image", "pyproject.toml", "README.md", "LICENSE", LOCK.name)
 PACKAGES = ("python3", "python3-venv", "ca-certificates")
 WAIT_S = 600
-BASE, IMAGE = "localhost/base", "localhost/server"
+BASE, IMAGE = "localhost/base", "localhost/mlops-server"
 # Works without systemd, and keeps apart from whatever podman this machine has: no file or lock is shared.
 _ENGINE = """
 [engine]
@@ -78,14 +78,6 @@ class Podman:
     def inspect(self, name: str) -> dict[str, Any]:
         """What podman knows of a container or an image."""
         return json.loads(self("inspect", name).stdout)[0]
-
-    def build(self, context: Path, **variables: str) -> None:
-        """`make image`, as anyone calls it, with `variables` set, in a copy of the course."""
-        done = subprocess.run(
-            [context / ".ci/image"], env={**self.environment, **variables}, capture_output=True, text=True,
-            timeout=WAIT_S, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 
 
 @contextlib.contextmanager
@@ -160,10 +152,11 @@ def _cached(name: str, make: Callable[[Path], None], *, older: str) -> Path:
 
 
 def copied_context(folder: Path) -> Path:
-    """A copy of what an image is made of."""
+    """What an image is made of, as it stands here, in a folder or over what is in a clone."""
     for name in CONTEXT:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         if (ROOT / name).is_dir():
+            shutil.rmtree(folder / name, ignore_errors=True)
             shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
         else:
             shutil.copy2(ROOT / name, folder / name)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+import runpy
 import shutil
 import stat
 import subprocess
@@ -13,6 +15,7 @@ import pytest
 import requests
 import yaml
 
+from lib.monitoring.catalogue import RULES
 from lib.redis_server import find_server
 from lib.settings import Settings
 from tests.lib.serving_tools import WAIT_S, answers, free_port, process, wait
@@ -131,7 +134,7 @@ def test_prometheus_takes_its_configuration():
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "3 rules found" in done.stdout
+    assert f"{len(RULES)} rules found" in done.stdout
     jobs = {
         job["job_name"]: job["static_configs"][0]["targets"]
         for job in _yaml("prometheus/prometheus.yaml")["scrape_configs"]
@@ -140,44 +143,24 @@ def test_prometheus_takes_its_configuration():
     assert "EXPOSE 8000" in (FOLDER / "Dockerfile").read_text()
 
 
-def test_alerts_fire_when_they_should(tmp_path):
-    """promtool plays series to the rules: a server that is down, one that refuses, and one that is well."""
-    cases = {
-        "evaluation_interval": "15s",
-        "rule_files": [str(FOLDER / "prometheus/rules/serving.yaml")],
-        "tests": [
-            {
-                "interval": "15s",
-                "input_series": [
-                    {"series": 'up{job="server"}', "values": "1x4 0x60"},
-                    {"series": 'serving_requests_total{path="/predict",status="200"}', "values": "0+98x64"},
-                    {"series": 'serving_requests_total{path="/predict",status="503"}', "values": "0+2x64"},
-                    {"series": "serving_log_dropped_total", "values": "0x64"},
-                ],
-                "alert_rule_test": [
-                    _expected("1m", "ServerDown", fires=False),
-                    _expected("4m", "ServerDown", {"severity": "page", "job": "server"}, fires=True),
-                    _expected("15m", "PredictionsRefused", {"severity": "page"}, fires=True, percent="2%"),
-                    _expected("15m", "PredictionsUnrecorded", fires=False),
-                ],
-            }
-        ],
-    }
-    (tmp_path / "cases.yaml").write_text(yaml.safe_dump(cases))
-    promtool = executable("promtool", way_out="apt-get install prometheus")
-    done = subprocess.run(
-        [promtool, "test", "rules", tmp_path / "cases.yaml"], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
+def test_rules_routing_and_boards_are_the_written_ones():
+    """No file is edited by hand, and none is left of a board that is no more."""
+    written = runpy.run_path(str(ROOT / "assets/write_monitoring.py"))["files"]()
+    for path, text in written.items():
+        assert path.read_text("utf-8") == text, f"{path} is not what is declared: run make assets"
+    for folder in {path.parent for path in written}:
+        assert set(folder.iterdir()) <= set(written)
 
 
-def _expected(at: str, name: str, labels: dict[str, str] | None = None, *, fires: bool, percent: str = "") -> dict:
-    (rule,) = [rule for rule in _yaml("prometheus/rules/serving.yaml")["groups"][0]["rules"] if rule["alert"] == name]
-    said = {
-        key: text.replace("{{ $value | humanizePercentage }}", percent) for key, text in rule["annotations"].items()
-    }
-    alerts = [{"exp_labels": labels, "exp_annotations": said}] if fires else []
-    return {"eval_time": at, "alertname": name, "exp_alerts": alerts}
+def test_grafana_finds_the_boards_and_their_data():
+    """Every panel asks the data source that is provisioned, from the folder that the compose file mounts."""
+    (source,) = _yaml("grafana/provisioning/datasources/prometheus.yaml")["datasources"]
+    (provider,) = _yaml("grafana/provisioning/dashboards/files.yaml")["providers"]
+    assert f"./grafana/dashboards:{provider['options']['path']}:ro" in SERVICES["grafana"]["volumes"]
+    boards = [json.loads(path.read_text()) for path in (FOLDER / "grafana/dashboards").glob("*.json")]
+    assert len({board["uid"] for board in boards}) == 3
+    for panel in (panel for board in boards for panel in board["panels"]):
+        assert {target["datasource"]["uid"] for target in panel["targets"]} == {source["uid"]}
 
 
 def test_alertmanager_takes_its_configuration_and_routes():

@@ -6,26 +6,35 @@ import contextlib
 import re
 import subprocess
 import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
 import requests
+from sklearn.ensemble import RandomForestRegressor
 
-from lib.registry import load
+from lib.delivery.smoke import Expected, golden_answers
+from lib.delivery.step import OUTPUTS
+from lib.delivery.steps import Registered
+from lib.market import simulate
+from lib.registry import load, register
 from lib.serving import first, read_predictions
 from lib.serving.bundle import make_bundle
 from lib.serving.first import ensure_champion
 from lib.settings import Settings
 from lib.store import prepare_store
+from lib.tracking import predict, track
+from lib.workspace import open_workspace
 from tests.container_image import BASE, IMAGE, Podman, base, copied_context, podman, unpacked, wheels
 from tests.lib.postgresql import postgresql
 from tests.lib.serving_tools import NAME, WAIT_S, answers, free_port, process, rows, wait
 from tests.require import executable
+from tests.workflow_run import SUCCESS, Runner
 
 ROOT = Path(__file__).resolve().parents[1]
 HARDENED = ("--read-only", "--cap-drop", "all", "--security-opt", "no-new-privileges", "--network", "host")
+CD = ROOT / ".github/workflows/cd.yml"
 PLANTED = (".env", ".git/planted", "tests/planted.py", "solutions/planted.py", "out/planted", "autograder/planted.py",
            "lib/planted.pem", "lib/.env", "lib/serving/planted.json", "secrets/planted", "planted.tar")  # fmt: skip
 SECRET = "PLANTED-SECRET-4711"
@@ -38,23 +47,38 @@ def engine() -> Iterator[Podman]:
 
 
 @pytest.fixture(scope="module")
-def image(engine, tmp_path_factory) -> str:
-    """The image, built by `make image`'s own script in a copy of the course where secrets lie about."""
+def release(engine, tmp_path_factory) -> Runner:
+    """A run of cd.yml on this machine, with the podman, the base and the wheels of the tests."""
     engine("import", "--quiet", str(base()), BASE)
     version = engine(
         "run", "--rm", "--network", "none", BASE, "python3", "-c", "import platform as p; print(p.python_version())"
     )
     fetched = wheels(version.stdout.strip())
-    context = copied_context(tmp_path_factory.mktemp("context"))
-    for name in PLANTED:
-        (context / name).parent.mkdir(parents=True, exist_ok=True)
-        (context / name).write_text(SECRET)
     options = (
         # No layer is kept: none is built twice here, and each costs seconds.
         f"--layers=false --network none --volume {fetched}:/wheels:ro "
         "--build-arg PIP_NO_INDEX=1 --build-arg PIP_FIND_LINKS=/wheels"
     )
-    engine.build(context, BASE=BASE, IMAGE=IMAGE, IMAGE_OPTIONS=options)
+    variables = {**engine.environment, "BASE": BASE, "IMAGE_OPTIONS": options}
+    return Runner(ROOT, tmp_path_factory.mktemp("release"), variables=variables, prepare=prepared)
+
+
+def prepared(clone: Path, job: str) -> None:
+    """What is tested is the course as it stands here; secrets lie about where the image is built."""
+    copied_context(clone)
+    for name in PLANTED if job == "image" else ():
+        (clone / name).parent.mkdir(parents=True, exist_ok=True)
+        (clone / name).write_text(SECRET)
+    if job == "staging":
+        add_candidate(clone / "out/pipeline")
+
+
+@pytest.fixture(scope="module")
+def image(release) -> str:
+    """The image, built by the job that cd.yml has for it."""
+    built = release.job(CD, "image")
+    assert built.result == "success", built.said[-3000:]
+    assert built.ran == ("make image",)
     return IMAGE
 
 
@@ -137,6 +161,71 @@ def test_image_answers_as_the_model_does_and_loses_nothing(engine, image, regist
         assert engine.inspect(name)["State"]["ExitCode"] == 0
         folder = unpacked(engine, "served", tmp_path) / "predictions"
     assert set(acknowledged) <= set(read_predictions(folder).df()["request_id"])
+
+
+def add_candidate(root: Path, golden: Callable[[float], float] = lambda answer: answer) -> None:
+    """What a whole `make pipeline`, for which the tests have no time, leaves of a winner in the workspace `root`.
+
+    `golden` is what it is expected to answer, given what it does.
+    """
+    settings = Settings(root=open_workspace(root))
+    run = track(RandomForestRegressor(5, random_state=0), simulate("moving", rows=300).houses, settings=settings)
+    version = register(run.run_id, NAME, by="pipeline", settings=settings)
+    answers = [golden(float(answer)) for answer in predict(run.run_id, rows(4), settings=settings)]
+    expected = Expected(golden=golden_answers(rows(4), answers), model_version=version.version)
+    record = Registered(
+        model=NAME, version=version.version, run_id=run.run_id, digest=version.digest, expected=expected
+    )
+    (root / OUTPUTS).mkdir(exist_ok=True)
+    (root / OUTPUTS / "register_candidate.json").write_text(record.model_dump_json())
+
+
+def uris(registry: Registry) -> dict[str, str]:
+    """The secrets of the environment production: where its registry is."""
+    return {"MLOPS_TRACKING_URI": registry.settings.tracking_uri, "MLOPS_LEDGER_URI": registry.settings.ledger_uri}
+
+
+def test_release_goes_through_staging_to_production(release, image, registry):
+    """cd.yml after its check: the image, as it was built, answers with a candidate, then with production's champion."""
+    whole = replace(release, secrets=uris(registry))
+    ends = whole.run(CD, known={"check": SUCCESS, "image": SUCCESS})
+    for name, model in {"staging": "candidate", "production": "champion"}.items():
+        assert ends[name].result == "success", f"{name}, {model}: {ends[name].said[-3000:]}"
+        assert ends[name].ran[-1] == f"make {name}"
+        assert f"trying mlops-server with version 1 of {NAME}" in ends[name].said
+        assert len(re.findall(r"^passed ", ends[name].said, re.MULTILINE)) == 6
+    secrets = [address for address in uris(registry).values() if address in ends["production"].said]
+    assert secrets == []
+    built, released = (whole.artifacts[name] / "mlops-server.tar" for name in ("image", "released-image"))
+    assert released.samefile(built)
+
+
+def test_release_without_its_secrets_says_which(release, image):
+    """Production's registry is never silently another one: the job fails with the names and the place to set them."""
+    bare = replace(release, secrets={}, artifacts={"image": release.artifacts["image"]})
+    ended = bare.job(CD, "production")
+    assert ended.result == "failure"
+    assert "the secret MLOPS_TRACKING_URI and the secret MLOPS_LEDGER_URI is missing" in ended.said
+    assert "the environment `production` of the repository on GitHub" in ended.said
+    assert "Traceback" not in ended.said
+    assert "released-image" not in bare.artifacts
+
+
+def test_release_that_answers_wrongly_stops_in_staging(release, image, registry, tmp_path):
+    """Another price than the model's is a failed smoke test, so production, though approved, never begins."""
+
+    def off(clone: Path, job: str) -> None:
+        copied_context(clone)
+        add_candidate(clone / "out/pipeline", golden=lambda answer: 1.5 * answer)
+
+    wrong = replace(
+        release, folder=tmp_path, prepare=off, secrets=uris(registry), artifacts={"image": release.artifacts["image"]},
+        variables={**release.variables, "PIPELINE_OPTIONS": "--help"},  # it ran above
+    )  # fmt: skip
+    ends = wrong.run(CD, known={"check": SUCCESS, "image": SUCCESS})
+    assert [ends[name].result for name in ("staging", "production")] == ["failure", "skipped"]
+    assert "error: the release is stopped. golden: 4 of 4 predictions are off" in ends["staging"].said
+    assert list(wrong.artifacts) == ["image"]
 
 
 def test_image_without_a_model_waits_for_one(engine, image):

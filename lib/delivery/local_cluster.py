@@ -5,14 +5,15 @@ from __future__ import annotations
 import http.client
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
 from lib.delivery.running import Running, RunningEnvironment, Spec
 from lib.delivery.wanted import ENVIRONMENTS, Environment
-from lib.errors import ReplicaDied
+from lib.errors import DeliveryError, ReplicaDied
 from lib.serving.drill import serving
-from lib.serving.fleet import Fleet, Start
+from lib.serving.fleet import Fleet, Server
 from lib.serving.proxy import Kind, open_proxy
 
 _PROBE_S = 2.0
@@ -45,14 +46,14 @@ class LocalCluster:
 
 @contextmanager
 def open_cluster(
-    start: Start,
+    start: Callable[[Environment, int], Server],
     *,
     folder: Path | None = None,
     ports: Mapping[Environment, int] | None = None,
     kind: Kind | None = None,
     say: Callable[[str], None] = lambda _text: None,
 ) -> Iterator[dict[Environment, RunningEnvironment]]:
-    """Staging and production, each a fleet of what `start(version)` makes behind a proxy; stopped at the end.
+    """Staging and production, each a fleet of what `start(name, version)` makes behind a proxy; stopped at the end.
 
     With a `folder` they run again what they were told before. Raises ProxyError when a port is taken.
     """
@@ -60,7 +61,7 @@ def open_cluster(
         found: dict[Environment, RunningEnvironment] = {}
         for name in ENVIRONMENTS:
             proxy = stack.enter_context(open_proxy((ports or {}).get(name, 0), kind=kind))
-            fleet = stack.enter_context(Fleet(proxy, start, say=say))
+            fleet = stack.enter_context(Fleet(proxy, partial(_start, start, name), say=say))
             found[name] = RunningEnvironment(name, fleet, None if folder is None else folder / f"{name}.json")
         yield found
 
@@ -71,8 +72,14 @@ def local_cluster(make_app: Callable[[int], Any], *, kind: Kind = "embedded") ->
 
     What `make_app` raises is why that version does not start.
     """
-    with open_cluster(lambda version: AppReplica(make_app, version or 0), kind=kind) as environments:
+    with open_cluster(lambda _name, version: AppReplica(make_app, version), kind=kind) as environments:
         yield LocalCluster(environments)
+
+
+def _start(start: Callable[[Environment, int], Server], name: Environment, version: int | None) -> Server:
+    if version is None:
+        raise DeliveryError(f"{name} runs numbered versions, and was told to run one without a number.")
+    return start(name, version)
 
 
 class AppReplica:

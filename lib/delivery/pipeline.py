@@ -16,7 +16,7 @@ import yaml
 from filelock import FileLock, Timeout
 
 import lib
-from lib.delivery import steps
+from lib.delivery import release_steps, steps
 from lib.delivery.step import OUTPUTS, PARAMS, Output, Step, StepState, read_options, read_params, trouble
 from lib.errors import DeliveryError, Refused, VersionError
 from lib.versioning.repository import repository
@@ -32,7 +32,13 @@ PIPELINE: Mapping[type[Output], Step] = MappingProxyType(
             Step(steps.validate_data, file=DATA),
             Step(steps.train),
             Step(steps.evaluate),
-            Step(steps.register_candidate, changes_world=True),
+            Step(steps.register_candidate, touches_world=True),
+            Step(release_steps.deploy_staging, touches_world=True),
+            Step(release_steps.smoke_staging, touches_world=True),
+            Step(release_steps.approve, touches_world=True),
+            Step(release_steps.deploy_production, touches_world=True),
+            Step(release_steps.verify, touches_world=True),
+            Step(release_steps.done, touches_world=True),
         )
     }
 )
@@ -138,8 +144,8 @@ def _stages(pipeline: Mapping[type[Output], Step]) -> dict[str, Any]:
             "cmd": f"python -m lib pipeline step {step.name}",
             "deps": deps,
             "params": [*params, {str(CODE): [step.name]}],
-            # A record that persists is not restored from DVC's cache of runs: the world has to be changed again.
-            "outs": [{output: {"persist": True}} if step.changes_world else output],
+            # What persists is not restored from DVC's cache of runs: the world has to be changed or asked again.
+            "outs": [{output: {"persist": True}} if step.touches_world else output],
         }
     return stages
 

@@ -84,6 +84,24 @@ def reconcile(
         ) from error
 
 
+def status(repository: WantedRepository, cluster: Cluster, records: Records, environment: Environment) -> Report:
+    """How an environment stands, without changing anything; raises DeliveryError as `reconcile` does."""
+    record, running = records.read(environment), cluster.look(environment)
+    commit = repository.last(wanted_file(environment), at=repository.head())
+    news = "" if commit is None or commit.id == record.commit else f"{commit} is new, and nobody has reconciled it yet"
+    moving = record.state in ("rolling out", "rolling back")
+    return Report(
+        environment=environment, commit=record.commit, state=record.state, reason=news or record.reason,
+        wanted=record.version, serving=running.serving, drift=() if moving else _drift(record, running),
+    )  # fmt: skip
+
+
+def _drift(record: Rollout, running: Running) -> tuple[str, ...]:
+    if record.good is None or running.spec == alone(record.good):
+        return ()
+    return (f"{running.spec} instead of {alone(record.good)}",)
+
+
 @dataclass(frozen=True)
 class _Goal:
     """What a commit asks for, checked."""
@@ -131,36 +149,53 @@ class _Work:
         if record.commit == commit.id and record.state == "in place":
             return self._report(record, drift=self._heal(record))
         try:
-            goal = self._goal(environment, text, commit, head)
-        except _Waiting as why:
-            record = self._state(record, commit.id, "waiting", str(why))
-            return self._report(record, drift=self._heal(record))
+            wanted = read_wanted(text, what=wanted_file(environment))
+        except DeliveryError as error:
+            return self._stand(record, commit, "refused", str(error))
+        try:
+            goal = self._goal(environment, wanted, commit, head)
+        except StoreUnavailable as error:
+            if record.commit == commit.id and record.state == "rolling out":
+                return self._report(record, reason=f"it stands still, for the registry cannot be asked: {error}")
+            return self._stand(record, commit, "waiting", str(error), version=wanted.version)
+        except (_Waiting, IllegalMove) as why:
+            return self._stand(record, commit, "waiting", str(why), version=wanted.version)
         except LibError as error:
-            record = self._state(record, commit.id, "refused", str(error))
-            return self._report(record, drift=self._heal(record))
+            return self._stand(record, commit, "refused", str(error), version=wanted.version)
         return self._walk(record, goal)
 
-    def _goal(self, environment: Environment, text: str, commit: Commit, head: str) -> _Goal:
-        wanted = read_wanted(text, what=wanted_file(environment))
-        stages, approval, proven = self.stages, None, wanted_name(wanted) in self.records.read(environment).passed
-        if stages is not None:
-            try:
-                proven = stages.proven(environment, wanted)
-                stages.require(environment, wanted)
-            except (StoreUnavailable, IllegalMove) as error:
-                raise _Waiting(str(error)) from error
+    def _stand(
+        self, record: Rollout, commit: Commit, state: State, reason: str, *, version: int | None = None
+    ) -> Report:
+        """Leave the environment at what was last in place, and say why."""
+        record = self._state(record, commit.id, state, reason, version=version)
+        return self._report(record, drift=self._heal(record))
+
+    def _goal(self, environment: Environment, wanted: Wanted, commit: Commit, head: str) -> _Goal:
+        """What has to be known before anything is started; raises LibError, or _Waiting, when it may not be."""
+        stages, approval = self.stages, None
+        if stages is None:
+            proven = wanted_name(wanted) in self.records.read(environment).passed
+        else:
+            proven = stages.proven(environment, wanted)
+            stages.require(environment, wanted)
         if environment == "production" and not proven:
             if wanted_name(wanted) not in self.records.read("staging").passed:
                 raise _Waiting(f"version {wanted.version} of {wanted.model} has not passed staging yet")
-            if stages is not None:
-                approval = self.repository.approval(wanted, at=head)
-                why = stages.refusal(wanted, approval)
-                if why is None and approval is not None and approval.by.casefold() == commit.author.casefold():
-                    why = f"{approval.by} asked for it. Ask somebody else to approve it."
-                if why is not None:
-                    raise _Waiting(why)
-        expected = self.repository.expected(wanted, at=head)
-        return _Goal(wanted, commit, expected, approval, proven)
+            approval = self._approval(stages, wanted, commit, head)
+        return _Goal(wanted, commit, self.repository.expected(wanted, at=head), approval, proven)
+
+    def _approval(self, stages: RegistryStages | None, wanted: Wanted, commit: Commit, head: str) -> Approval | None:
+        """The approval that holds; raises _Waiting while there is none."""
+        if stages is None:
+            return None
+        approval = self.repository.approval(wanted.model, wanted.version, at=head)
+        why = stages.refusal(wanted.model, wanted.version, approval)
+        if why is None and approval is not None and approval.by.casefold() == commit.author.casefold():
+            why = f"{approval.by} asked for it. Ask somebody else to approve it."
+        if why is not None:
+            raise _Waiting(why)
+        return approval
 
     def _walk(self, record: Rollout, goal: _Goal) -> Report:
         """As far as it goes without waiting."""
@@ -185,19 +220,22 @@ class _Work:
                 )
                 return self._report(self.records.write(done), running=running)
             self._note(record, move.reason)
+            if move.spec is not None:
+                self.cluster.apply(environment, move.spec)
+                continue
             try:
-                self._make(environment, move, goal)
+                self._ask(environment, move, goal)
+            except StoreUnavailable as error:
+                return self._report(record, reason=f"{move.reason}, and the registry cannot be told: {error}")
             except LibError as error:
                 return self._give_up(record, str(error))
-            if move.kind != "apply":
-                passed.add(move.kind)
+            passed.add(move.kind)
             if move.kind == "record":
                 record = self.records.write(record.model_copy(update={"recorded": True}))
 
-    def _make(self, environment: Environment, move: Move, goal: _Goal) -> None:
-        if move.spec is not None:
-            self.cluster.apply(environment, move.spec)
-        elif move.kind in ("smoke", "verify"):
+    def _ask(self, environment: Environment, move: Move, goal: _Goal) -> None:
+        """Ask the version, or tell the registry; raises LibError when the version must not stay."""
+        if move.kind in ("smoke", "verify"):
             report = self.ask(move.url, goal.expected.model_copy(update={"model_version": goal.wanted.version}))
             self._smoked[environment] = report
             if not report.passed:
@@ -221,18 +259,19 @@ class _Work:
             running = self.cluster.look(record.environment)
         if not running.settled:
             return self._report(record, running=running)
+        if self.stages is not None and record.environment == "production" and record.good is not None:
+            try:
+                self.stages.back_to(record.good, by="reconciler", reason=record.reason)
+            except LibError as error:
+                return self._report(record, reason=f"{record.reason}; the registry does not follow: {error}")
         return self._report(self._state(record, record.commit, "rolled back", record.reason), running=running)
 
     def _heal(self, record: Rollout) -> tuple[str, ...]:
         """Set right what differs from the last state that was in place; returns that in words."""
-        if record.good is None:
-            return ()
-        running, good = self.cluster.look(record.environment), alone(record.good)
-        if running.spec == good:
-            return ()
-        drift = (f"{running.spec} ran, and {good} was last in place",)
-        self._note(record, f"drift: {drift[0]}")
-        self.cluster.apply(record.environment, good)
+        drift = _drift(record, self.cluster.look(record.environment))
+        if drift and record.good is not None:
+            self._note(record, f"drift: {drift[0]}")
+            self.cluster.apply(record.environment, alone(record.good))
         return drift
 
     def _state(self, record: Rollout, commit: str, state: State, reason: str, *, version: int | None = None) -> Rollout:
@@ -261,11 +300,20 @@ class _Work:
         drift: tuple[str, ...] = (),
     ) -> Report:
         running = running or self.cluster.look(record.environment)
+        said = [record.reason if reason is None else reason, *_ailing(record, running)]
         return Report(
             environment=record.environment, commit=record.commit, state=record.state,
-            reason=record.reason if reason is None else reason, wanted=record.version, serving=running.serving,
-            drift=drift,
+            reason="; ".join(filter(None, said)), wanted=record.version, serving=running.serving, drift=drift,
         )  # fmt: skip
+
+
+def _ailing(record: Rollout, running: Running) -> list[str]:
+    """What is wrong with the version that was in place last, where it should run alone."""
+    if record.good is None or running.settled or running.spec != alone(record.good):
+        return []
+    state = running.of(record.good.version)
+    few = f"{state.ready} of {record.good.replicas} replicas of version {state.version} are ready"
+    return [f"{few} ({state.trouble})" if state.trouble else few] if state.ready < record.good.replicas else []
 
 
 def wanted_name(wanted: Wanted) -> str:

@@ -33,7 +33,7 @@ def next_move(wanted: Wanted, running: Running, *, passed: Passed = frozenset(),
     new, spec = wanted.version, running.spec
     old = incumbent(spec, new)
     steps = () if old is None or direct else wanted.canary.steps
-    if running.of(new).trouble and not is_alone(spec, new):
+    if running.of(new).trouble and not is_alone(spec, new) and "record" not in passed:
         return Move(kind="fail", reason=f"version {new} does not start: {running.of(new).trouble}")
     if spec.shares.get(new, 0.0) == 0:
         return _bring_up(wanted, running, old, passed, steps)
@@ -97,6 +97,8 @@ def _take_over(wanted: Wanted, running: Running, old: int | None, passed: Passed
     full = _beside(wanted, running.spec, old, share=1.0)
     if running.spec != full:
         return Move(kind="apply", spec=full, reason=f"all requests to version {new}")
+    if old is not None and running.of(new).ended and "record" not in passed:
+        return Move(kind="fail", reason=f"{running.of(new).ended} replicas of version {new} ended while it served")
     if not running.settled:
         return Move(kind="wait", reason=f"version {new}: {running.of(new).ready} of {wanted.replicas} replicas ready")
     if "verify" not in passed:

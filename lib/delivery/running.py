@@ -8,8 +8,9 @@ import time
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Annotated, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lib.delivery.wanted import Environment, Part
 from lib.errors import DeliveryError, ReplicaDied
@@ -23,8 +24,15 @@ _RETRY_S, _LONGEST_RETRY_S = 1.0, 60.0
 class Spec(Part):
     """How many replicas of each version, and which share of the requests each gets (none where it has no share)."""
 
-    replicas: dict[int, int] = Field(default_factory=dict)
-    shares: dict[int, float] = Field(default_factory=dict)
+    replicas: dict[int, Annotated[int, Field(ge=1, le=50)]] = Field(default_factory=dict)
+    shares: dict[int, Annotated[float, Field(gt=0)]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _shares_run(self) -> Self:
+        strange = sorted(self.shares.keys() - self.replicas.keys())
+        if strange:
+            raise ValueError(f"version {strange[0]} has a share of the requests and no replica. Give it one.")
+        return self
 
     def __str__(self) -> str:
         each = [f"{count} × version {version} ({self.shares.get(version, 0.0):.0%})"

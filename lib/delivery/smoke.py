@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any, Literal
 
 import httpx
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from lib.delivery.bad_requests import bad_requests, named_faults
+from lib.errors import DeliveryError
 
 Row = dict[str, JsonValue]
 Outcome = Literal["passed", "failed", "skipped"]
@@ -108,6 +111,19 @@ def _golden(rows: Iterable[Row], values: Iterable[float], share: float) -> tuple
         Golden(row=row, low=value - share * abs(value), high=value + share * abs(value))
         for row, value in zip(rows, values, strict=True)
     )
+
+
+def read_expected(path: Path) -> Expected:
+    """What is expected, from its JSON or from a record that holds it under `expected`, as the pipeline's last one does.
+
+    Raises DeliveryError when the file is neither.
+    """
+    try:
+        content = json.loads(path.read_text("utf-8"))
+        return Expected.model_validate(content.get("expected", content))
+    except (OSError, ValueError, AttributeError) as error:
+        words = " ".join(str(error).split())
+        raise DeliveryError(f"{path} does not say what to expect: {words:.300}. Name a file that does.") from error
 
 
 def smoke(base_url: str, expected: Expected, *, timeout_s: float = 5.0) -> SmokeReport:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from lib.delivery.smoke import SmokeReport
 from lib.delivery.wanted import Environment, Wanted
+from lib.errors import DeliveryError
 from lib.registry import Approval, Contender, Evidence, Gate, promote, rollback
 from lib.registry.approval import refusal
 from lib.registry.artifact import verify
@@ -21,10 +22,12 @@ class RegistryStages:
         self.settings = settings
 
     def require(self, environment: Environment, wanted: Wanted) -> None:
-        """Raise unless the version may be tried there: UnknownVersion, ArtifactCorrupted, IllegalMove.
+        """Raise unless the version may be tried there: DeliveryError, UnknownVersion, ArtifactCorrupted, IllegalMove.
 
         Raises StoreUnavailable when nobody can say.
         """
+        if wanted.model != self.settings.served_model:
+            raise DeliveryError(f"{wanted.model} is wanted, and the cluster serves {self.settings.served_model}.")
         target = _stage(environment)
         with open_stores(self.settings) as stores:
             entry = stores.about(wanted.model, wanted.version)
@@ -39,10 +42,10 @@ class RegistryStages:
         with open_stores(self.settings) as stores:
             return environment == "production" and bool(stores.ledger.served(wanted.model, wanted.version))
 
-    def refusal(self, wanted: Wanted, approval: Approval | None) -> str | None:
-        """Why nobody's approval holds for the version now; None when somebody's does."""
+    def refusal(self, model: str, version: int, approval: Approval | None) -> str | None:
+        """Why the approval does not hold for the version now; None when it does. Raises UnknownVersion."""
         with open_stores(self.settings) as stores:
-            entry = stores.about(wanted.model, wanted.version)
+            entry = stores.about(model, version)
             return refusal(approval, entry, stores=stores, allowed=None)
 
     def record(
@@ -70,6 +73,13 @@ class RegistryStages:
             wanted.model, wanted.version, to=_stage(environment), by=by, reason=reason,
             gates=[_smoke_gate(environment, smoked)], approval=approval, settings=self.settings,
         )  # fmt: skip
+
+    def back_to(self, good: Wanted, *, by: str, reason: str) -> None:
+        """Have the ledger say that `good` serves, where a rollout was taken back that it knew of already."""
+        with open_stores(self.settings) as stores:
+            stage = stores.about(good.model, good.version).to_stage
+        if stage != "Production" and self.proven("production", good):
+            rollback(good.model, by=by, reason=reason, to=good.version, settings=self.settings)
 
 
 def _stage(environment: Environment) -> Literal["Staging", "Production"]:

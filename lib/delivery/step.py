@@ -55,12 +55,13 @@ class StepState(BaseModel):
 class Step:
     """`function` takes Outputs of earlier steps, its Options, the Settings and, as a Path, `file`; by their types.
 
-    What a step that `changes_world` left behind is never restored from a cache instead of running it.
+    What a step left behind that `touches_world`, to change it or to ask it, is never restored from a cache instead of
+    running it.
     """
 
     function: Callable[..., Output]
     file: str | None = None
-    changes_world: bool = False
+    touches_world: bool = False
 
     @property
     def name(self) -> str:

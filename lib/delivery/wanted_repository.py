@@ -23,7 +23,6 @@ _GIT = ("git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", "
 # Inside a hook, these point at somebody else's repository.
 _FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX")
 _FIELDS = "%H%x00%an%x00%s"
-_REMEMBERED = 500
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,9 @@ class WantedRepository:
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
-        self._told: dict[tuple[str, ...], str] = {}
+        # What a commit holds never changes.
+        self._files: dict[tuple[str, str], str | None] = {}
+        self._last: dict[tuple[str, str], Commit | None] = {}
 
     @classmethod
     def create(cls, path: Path) -> Self:
@@ -72,15 +73,18 @@ class WantedRepository:
         return self._git("rev-parse", "--verify", f"refs/heads/{BRANCH}^{{commit}}").strip()
 
     def read(self, name: str, *, at: str) -> str | None:
-        """A file as it was at a commit (its id), None when it was not there."""
-        if not self._once("ls-tree", at, "--", name):
-            return None
-        return self._once("show", f"{at}:{name}")
+        """A file as it was at a commit, None when it was not there."""
+        if (name, at) not in self._files:
+            there = self._git("ls-tree", at, "--", name)
+            self._files[name, at] = self._git("show", f"{at}:{name}") if there else None
+        return self._files[name, at]
 
     def last(self, name: str, *, at: str) -> Commit | None:
-        """The commit that changed a file last before or at a commit (its id), None when none did."""
-        line = self._once("log", "-1", f"--format={_FIELDS}", at, "--", name).strip("\n")
-        return Commit(*line.split("\0")) if line else None
+        """The commit that changed a file last, None when none did."""
+        if (name, at) not in self._last:
+            line = self._git("log", "-1", f"--format={_FIELDS}", at, "--", name).strip("\n")
+            self._last[name, at] = Commit(*line.split("\0")) if line else None
+        return self._last[name, at]
 
     def commits(self) -> list[Commit]:
         """All commits, oldest first."""
@@ -102,9 +106,9 @@ class WantedRepository:
                 f"{name} cannot be read: {' '.join(str(error).split())}. Mend it and commit."
             ) from error
 
-    def approval(self, wanted: Wanted, *, at: str) -> Approval | None:
+    def approval(self, model: str, version: int, *, at: str) -> Approval | None:
         """Who approved the version, None when nobody did; raises DeliveryError unless they committed it themselves."""
-        name = approval_file(wanted.model, wanted.version)
+        name = approval_file(model, version)
         text = self.read(name, at=at)
         if text is None:
             return None
@@ -152,14 +156,6 @@ class WantedRepository:
         if self._git("status", "--porcelain", "--", *names):
             self._git("commit", "--quiet", f"--message={message}", "--", *names, by=by)
         return self._newest()
-
-    def _once(self, *arguments: str) -> str:
-        """What git says of a commit; that never changes, and a reconciler asks for it many times a second."""
-        if arguments not in self._told:
-            if len(self._told) >= _REMEMBERED:
-                self._told.clear()
-            self._told[arguments] = self._git(*arguments)
-        return self._told[arguments]
 
     def _newest(self) -> Commit:
         return Commit(*self._git("log", "-1", f"--format={_FIELDS}").strip("\n").split("\0"))

@@ -75,12 +75,20 @@ def _district(draws: Draws, day: Integers, effects: Effects) -> Integers:
 
 
 def _size_and_age(draws: Draws, day: Integers, effects: Effects) -> tuple[Floats, Floats]:
-    size, age = draws.uniform("area", len(day)), draws.uniform("age", len(day))
+    size = _tilted(draws.uniform("area", len(day)), day, effects.size_tilt)
+    age = _tilted(draws.uniform("age", len(day)), day, effects.age_tilt)
     if effects.coupled is None:
         return size, age
     # Mirroring a uniform gives a uniform: the pair moves, neither of the two does.
     mirrored = draws.uniform("coupled", len(day)) < effects.coupled[day]
     return size, np.where(mirrored, 1.0 - 2.0**-53 - size, age)
+
+
+def _tilted(level: Floats, day: Integers, tilt: Floats | None) -> Floats:
+    """Levels u as u + tilt × u × (1 − u): their order is kept, and their mean moves by tilt / 6."""
+    if tilt is None:
+        return level
+    return np.minimum(level + tilt[day] * level * (1.0 - level), 1.0 - 2.0**-53)
 
 
 def _whole(values: Floats, low: int, high: int) -> Integers:

@@ -74,6 +74,10 @@ class Effects:
     """Factor on the price, shape (7 energy classes, days)."""
     coupled: Floats | None = None
     """Share of houses whose age mirrors their area: the largest are the newest."""
+    size_tilt: Floats | None = None
+    """Tilt t of the area within its district, -1 (smaller) to 1 (larger): its level u becomes u + t × u × (1 − u)."""
+    age_tilt: Floats | None = None
+    """Tilt of the age, -1 (newer) to 1 (older), in the same way."""
     delay_days: Floats | None = None
     """Days between the agreement and the day on which sale and price are known."""
     square_feet: Floats | None = None
@@ -231,6 +235,43 @@ def marginals(period: Period) -> Scenario:
     )
 
 
+def jump(period: Period) -> Scenario:
+    tilt = -0.90
+    first = period.at(0.50)
+    return Scenario(
+        Truth(
+            scenario="jump",
+            kind="data",
+            starts=period.day(first),
+            ends=period.day(first),
+            columns=("area_m2", "rooms"),
+            magnitude=tilt,
+            unit="tilt of the area within its district, a sixth of which its mean level moves by; 0 before",
+            note="Overnight a portal for small homes sends its listings, too. What a given house costs stays the same.",
+        ),
+        Effects(size_tilt=tilt * (np.arange(period.days) >= first).astype(np.float64)),
+    )
+
+
+def gradual(period: Period) -> Scenario:
+    tilt = 0.90
+    first, last = period.at(0.40), period.at(0.90)
+    return Scenario(
+        Truth(
+            scenario="gradual",
+            kind="data",
+            starts=period.day(first),
+            ends=period.day(last),
+            columns=("age_years", "condition", "energy_class"),
+            magnitude=tilt,
+            unit="tilt of the age, a sixth of which its mean level moves by; 0 before",
+            note="Nobody builds any more: day by day the houses on offer are older, in a straight line, and with their "
+            "age come worse conditions and energy classes. What a given house costs stays the same.",
+        ),
+        Effects(age_tilt=tilt * period.ramp(first, last)),
+    )
+
+
 def schema_break(period: Period) -> Scenario:
     first = period.at(0.70)
     return Scenario(
@@ -293,6 +334,8 @@ SCENARIOS: dict[str, Callable[[Period], Scenario]] = {
         regime,
         sudden,
         marginals,
+        jump,
+        gradual,
         schema_break,
         late_labels,
         personal,

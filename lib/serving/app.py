@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
 
 from fastapi import FastAPI, Request
 from prometheus_client import CONTENT_TYPE_LATEST
+from prometheus_client.registry import Collector
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
@@ -27,6 +29,16 @@ from lib.serving.service import Lookup, Service
 from lib.settings import Settings
 
 TITLE = "Model server"
+Extension = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Equipment:
+    """What a server has beside its predictions (see `create_app`); `guard` may stand before the source of versions."""
+
+    figures: tuple[Collector, ...] = ()
+    extensions: tuple[Extension, ...] = ()
+    guard: Callable[[Source], Source] = lambda source: source
 
 
 def create_app(
@@ -38,6 +50,8 @@ def create_app(
     access: Access | None = None,
     lookup: Lookup | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    figures: Iterable[Collector] = (),
+    extensions: Iterable[Extension] = (),
 ) -> FastAPI:
     """A server of the version that `source` names: a registered model's champion, one loaded version, or any callable.
 
@@ -46,7 +60,9 @@ def create_app(
     Answers are recorded in `settings.prediction_folder` before they leave; where that fails, `policy` says whether the
     request is refused (`durable`) or answered and counted (`drop`). `access(request)` is called first and raises
     starlette's HTTPException for a request that may not pass; without it everybody may. `lookup()` is awaited before
-    each prediction: what an answer needs from elsewhere. `clock` gives the log's time.
+    each prediction: what an answer needs from elsewhere. `clock` gives the log's time. `/metrics` tells `figures`, too.
+    Each of `extensions` is called with the finished app, to which it may add routes, and returns what is entered when
+    the server has started and left before it ends.
     """
     settings = settings or Settings()
     service = Service(
@@ -56,11 +72,15 @@ def create_app(
         policy=policy,
         clock=clock,
         lookup=lookup,
+        figures=figures,
     )
+    running: list[contextlib.AbstractAsyncContextManager[None]] = []
 
     @contextlib.asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        async with service.running():
+        async with service.running(), contextlib.AsyncExitStack() as stack:
+            for each in running:
+                await stack.enter_async_context(each)
             yield
 
     app = FastAPI(title=TITLE, version=version("mlops-workbook"), lifespan=lifespan, redoc_url=None)
@@ -72,6 +92,7 @@ def create_app(
     _add_probes(app, service)
     _add_inference_v2(app, service)
     app.openapi = lambda: describe(app, service.current.bundle)  # type: ignore[method-assign]
+    running += [extend(app) for extend in extensions]
     return app
 
 

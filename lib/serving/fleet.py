@@ -220,7 +220,9 @@ class Fleet:
             member for member in self.members
             if member.replica.version == version and member.state in ("starting", "serving")
         ]  # fmt: skip
-        self.members += [Member(self._start(version)) for _ in range(wanted - len(alive))]
+        # One that just failed to start is tried again by the next call, if whoever calls still wants it.
+        if not any(each.version == version and not each.served for each in self.ended):
+            self.members += [Member(self._start(version)) for _ in range(wanted - len(alive))]
         for member in alive[wanted:]:
             member.enter("draining")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 from uuid import uuid4
@@ -98,21 +98,29 @@ def read_predictions(folder: Path, *, connection: duckdb.DuckDBPyConnection | No
     """Every logged prediction as a DuckDB relation; `.df()` makes a table of it.
 
     Columns: request_id, row, at, model, version, run_id, features (JSON), prediction (the output as a number, empty for
-    a label), output (as text), latency_ms, traceparent. The last line of a segment may be torn by a crash; it was never
-    acknowledged, is left out, and a warning names it; other damaged lines are counted in an error of the log.
-    Raises ServingError when there is no segment.
+    a label), output (as text), latency_ms, traceparent. Raises ServingError when there is no segment.
     """
     import duckdb
 
     segments = sorted(folder.glob("*.jsonl"))
     if not segments:
         raise ServingError(f"there are no predictions in {folder}. Serve some first, or name another folder.")
+    return read_segments(segments, connection=connection or duckdb.connect())
+
+
+def read_segments(segments: Sequence[Path], *, connection: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+    """What stands in these segments, with the columns of `read_predictions`.
+
+    The last line of a segment may be torn by a crash; it was never acknowledged, is left out, and a warning names it;
+    other damaged lines are counted in an error of the log.
+    """
     cut = torn(segments)
     for segment, size in cut.items():
         _log.warning("the last line of %s is torn (%d bytes), was never acknowledged, and is left out", segment, size)
-    connection, files = connection or duckdb.connect(), [str(segment) for segment in segments]
+    files = [str(segment) for segment in segments]
     ((damaged,),) = connection.execute(_DAMAGED, [files]).fetchall()
     if damaged > len(cut):
+        folder = segments[0].parent
         _log.error("%d whole lines in %s cannot be read: their predictions are lost", damaged - len(cut), folder)
     return connection.sql(_QUERY, params=[files])
 

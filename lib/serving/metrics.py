@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest, multiprocess
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from lib.serving.processes import Processes
 
 if TYPE_CHECKING:
     from lib.serving.bundle import Bundle
@@ -19,11 +24,12 @@ class Metrics:
     """The metrics of one app in a registry of its own.
 
     With several worker processes `PROMETHEUS_MULTIPROC_DIR` names a folder that they share, set before the first
-    import of prometheus_client; any worker then answers for all.
+    import of prometheus_client; any worker then answers for all. `also` are told with them.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, queue_rows: int = 0, also: Iterable[Collector] = ()) -> None:
         own = self._own = CollectorRegistry()
+        self._also = (Processes(_workers), *also)
         self.requests = Counter("serving_requests", "Requests answered", ["path", "status"], registry=own)
         self.seconds = Histogram(
             "serving_request_duration_seconds",
@@ -38,6 +44,12 @@ class Metrics:
         )
         self.queue_rows = Gauge(
             "serving_queue_rows", "Rows waiting for the model", multiprocess_mode="livesum", registry=own
+        )
+        Gauge("serving_queue_capacity_rows", "Rows that may wait", multiprocess_mode="livesum", registry=own).set(
+            queue_rows
+        )
+        self._loaded = Gauge(
+            "serving_model_loaded", "Whether a version answers", multiprocess_mode="livemin", registry=own
         )
         self.dropped = Counter("serving_log_dropped", "Rows answered without a record, by policy", registry=own)
         self.swaps = Counter("serving_model_swaps", "Versions put in place", registry=own)
@@ -55,16 +67,45 @@ class Metrics:
             if MULTIPROCESS not in os.environ:  # there nothing can be removed
                 self._model.remove(*self._shown)
         self._shown = None if bundle is None else (bundle.name, str(bundle.version), bundle.run_id)
+        self._loaded.set(self._shown is not None)
         if self._shown is not None:
             self._model.labels(*self._shown).set(1)
 
     def render(self) -> bytes:
         """The text format, of all workers together."""
-        if MULTIPROCESS not in os.environ:
-            return generate_latest(self._own)
+        return generate_latest(self._together())
+
+    def read(self) -> Iterable[Metric]:
+        """The same, as it is."""
+        return self._together().collect()
+
+    def _together(self) -> CollectorRegistry:
         together = CollectorRegistry()
-        multiprocess.MultiProcessCollector(together)
-        return generate_latest(together)
+        if MULTIPROCESS in os.environ:
+            multiprocess.MultiProcessCollector(together)
+        else:
+            together.register(_Collected(self._own))
+        for each in self._also:
+            together.register(each)
+        return together
+
+
+class _Collected(Collector):
+    """A registry within another."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self._registry = registry
+
+    def collect(self) -> Iterable[Metric]:
+        return self._registry.collect()
+
+
+def _workers() -> list[int]:
+    """The processes that serve together."""
+    folder = os.environ.get(MULTIPROCESS)
+    if folder is None:
+        return [os.getpid()]
+    return sorted({int(path.stem.rpartition("_")[2]) for path in Path(folder).glob("gauge_live*_*.db")})
 
 
 def forget_dead_workers() -> None:

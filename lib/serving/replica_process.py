@@ -51,6 +51,17 @@ def start_process(serving: Serving, address: socket.socket, said: str) -> ForkSe
     return process
 
 
+def warm_up() -> None:
+    """Start Python's fork server now, and wait for it, so that the first replica does not."""
+    nothing = _forking().Process(target=_nothing)
+    nothing.start()
+    nothing.join()
+
+
+def _nothing() -> None:
+    return None
+
+
 @functools.cache
 def _forking() -> ForkServerContext:
     forking = multiprocessing.get_context("forkserver")

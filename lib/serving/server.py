@@ -23,8 +23,11 @@ from lib.settings import Settings
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
+    from lib.serving.app import Equipment
     from lib.serving.limits import Limits
     from lib.serving.service import Lookup, Service
+
+    Equip = Callable[[Settings], Equipment]
 
 
 def serve(
@@ -38,20 +41,23 @@ def serve(
     policy: Policy = "durable",
     limits: Limits | None = None,
     drain_s: float = 0.0,
+    equip: Equip | None = None,
     say: Callable[[str], None] = lambda _text: None,
 ) -> None:
     """Serve the champion of `model`, or its `version`, until SIGINT or SIGTERM; blocks.
 
     Port 0 takes a free one and says which. Each of `workers` is a process with a model and a segment of the prediction
     log of its own. SIGTERM turns /ready to 503 at once, and `drain_s` seconds later no connection is taken any more;
-    what was taken is answered. Raises ServingError when the address is taken or is none of this machine.
+    what was taken is answered. `equip` gives each worker what it serves beside predictions; it must be importable by
+    name. Raises ServingError when the address is taken or is none of this machine.
     """
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
     app = functools.partial(
-        worker_app, model, settings=settings, version=version, policy=policy, limits=limits, drain_s=drain_s
-    )
+        worker_app, model, settings=settings, version=version, policy=policy, limits=limits, drain_s=drain_s,
+        equip=equip,
+    )  # fmt: skip
     with _listening(host, port) as address, _shared_metrics(workers):
         config = uvicorn.Config(
             app, factory=True, workers=workers, log_level="warning", access_log=False, server_header=False
@@ -77,15 +83,20 @@ def worker_app(
     limits: Limits | None = None,
     lookup: Lookup | None = None,
     drain_s: float = 0.0,
+    equip: Equip | None = None,
 ) -> FastAPI:
     """The app of one worker process, which drains at SIGTERM."""
-    from lib.serving.app import create_app
-    from lib.serving.current import one_version
+    from lib.serving.app import Equipment, create_app
+    from lib.serving.current import one_version, wanted_version
 
     forget_dead_workers()
     take_turns()
-    source = model if version is None else one_version(model, version, settings)
-    app = create_app(source, settings=settings, policy=policy, limits=limits, lookup=lookup)
+    equipment = Equipment() if equip is None else equip(settings)
+    source = wanted_version(model, settings) if version is None else one_version(model, version, settings)
+    app = create_app(
+        equipment.guard(source), settings=settings, policy=policy, limits=limits, lookup=lookup,
+        figures=equipment.figures, extensions=equipment.extensions,
+    )  # fmt: skip
     inner = app.router.lifespan_context
 
     @contextlib.asynccontextmanager

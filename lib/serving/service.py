@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from datetime import datetime
 
+from prometheus_client.registry import Collector
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -35,8 +36,9 @@ class Service:
         policy: Policy,
         clock: Callable[[], datetime],
         lookup: Lookup | None = None,
+        figures: Iterable[Collector] = (),
     ) -> None:
-        self.metrics = Metrics()
+        self.metrics = Metrics(queue_rows=limits.queue_rows, also=figures)
         self.current = Current(source, self.metrics)
         self.draining = False
         self._log, self._limits, self._policy, self._clock, self._lookup = log, limits, policy, clock, lookup

@@ -6,10 +6,10 @@ import pytest
 
 from autograder.audit.known import Known, misses
 from tests.labs.conftest import reasons
-from tests.labs.submissions import MODULES, known
+from tests.labs.submissions import MODULES, known, sample
 
 
-@pytest.mark.parametrize("submission", known("wrong"), ids=str)
+@pytest.mark.parametrize("submission", sample("wrong"), ids=str)
 def test_mistakes_lose_where_they_say(submission: Known, grade_slice) -> None:
     """The rubric lines that the file names lose points; the others keep theirs, unless they build on the mistake."""
     assert submission.loses, f"{submission} does not say where it loses: add a line `# loses: code`"

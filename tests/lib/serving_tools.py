@@ -156,7 +156,7 @@ def answers(url: str, status: int = 200) -> bool:
     """Whether an address answers with `status` now."""
     try:
         return requests.get(url, timeout=WAIT_S).status_code == status
-    except requests.ConnectionError:
+    except (requests.ConnectionError, requests.Timeout):
         return False
 
 

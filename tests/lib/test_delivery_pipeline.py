@@ -29,6 +29,8 @@ from lib.workspace import open_workspace
 from tests.lib.serving_tools import process, wait
 
 STEPS = ["validate_data", "train", "evaluate", "register_candidate"]
+RELEASE = ["deploy_staging", "smoke_staging", "approve", "deploy_production", "verify", "done"]
+UNTIL = "register_candidate"
 
 
 @contextlib.contextmanager
@@ -50,7 +52,7 @@ def interrupted(tmp_path_factory):
         root = open_workspace(folder / "work")
         ensure_sales(root / DATA, days=400, rows_a_day=4, say=lambda _text: None)
         (root / "params.yaml").write_text("train: {trees: 8}\n")
-        with process(["-m", "lib", "pipeline", "run", "--root", str(root)], folder) as child:
+        with process(["-m", "lib", "pipeline", "run", "--root", str(root), "--until", UNTIL], folder) as child:
             wait(lambda: (state := trouble(find_step("train"), root)) is not None and state.status == "running", 60)
             running = {state.step: state.status for state in read_states(root)}
             started = psutil.Process(child.pid).children(recursive=True)
@@ -65,7 +67,7 @@ def resumed(interrupted):
     """The same workspace after a second start, and what DVC said then."""
     root, _, _ = interrupted
     said: list[str] = []
-    states = run_pipeline(root, say=said.append)
+    states = run_pipeline(root, until=UNTIL, say=said.append)
     return root, states, said
 
 
@@ -76,12 +78,12 @@ def outputs(root: Path) -> dict[str, str]:
 def test_killed_run_says_where_it_stood(interrupted):
     """What was finished is done, what ran is interrupted, what was not reached is to do; before, it was running."""
     _, running, states = interrupted
-    assert running == dict(zip(STEPS, ["done", "running", "to do", "to do"], strict=True))
+    assert running == dict(zip(STEPS + RELEASE, ["done", "running", *["to do"] * 8], strict=True))
     assert {name: state.status for name, state in states.items()} == {
         "validate_data": "done",
         "train": "interrupted",
         "evaluate": "to do",
-        "register_candidate": "to do",
+        **dict.fromkeys(["register_candidate", *RELEASE], "to do"),
     }
     assert "killed" in states["train"].reason
 
@@ -89,7 +91,7 @@ def test_killed_run_says_where_it_stood(interrupted):
 def test_second_start_resumes_there(resumed):
     """The validation is not repeated; the rest runs, and the winner is version 1 of the registry, not promoted."""
     root, states, said = resumed
-    assert [state.status for state in states] == ["done"] * 4
+    assert [state.status for state in states] == ["done"] * 4 + ["to do"] * 6
     assert "Stage 'validate_data' didn't change, skipping" in said
     assert "Running stage 'train':" in said
     lines = history("house-price-predictor", settings=Settings(root=root))
@@ -114,12 +116,12 @@ def test_unchanged_runs_nothing_and_a_changed_option_only_what_stands_on_it(resu
     root, _, _ = resumed
     before, said = outputs(root), []
     os.utime(root / DATA)
-    run_pipeline(root, say=said.append)
+    run_pipeline(root, until=UNTIL, say=said.append)
     assert "Data and pipelines are up to date." in said
     params = yaml.safe_load((root / "params.yaml").read_text())
     params["evaluate"]["confidence"] = 0.9
     (root / "params.yaml").write_text(yaml.safe_dump(params))
-    assert [state.status for state in read_states(root)] == ["done", "done", "to do", "done"]
+    assert [state.status for state in read_states(root)] == ["done", "done", "to do", "done", *["to do"] * 6]
     said.clear()
     run_pipeline(root, until="evaluate", say=said.append)
     assert [line for line in said if line.startswith("Running")] == ["Running stage 'evaluate':"]
@@ -182,9 +184,10 @@ def test_broken_params_are_named(tmp_path, text, words):
 def test_graph_follows_from_the_types(tmp_path):
     """Each stage depends on what its function takes; only the registry's step persists; options are written out."""
     stages = yaml.safe_load(write_pipeline(tmp_path).read_text())["stages"]
-    assert list(stages) == STEPS
+    assert list(stages) == STEPS + RELEASE
     assert stages["validate_data"]["deps"] == [DATA]
     assert stages["evaluate"]["deps"] == ["pipeline/train.json"]
+    assert stages["done"]["deps"] == ["pipeline/verify.json", "pipeline/approve.json"]
     assert stages["register_candidate"]["outs"] == [{"pipeline/register_candidate.json": {"persist": True}}]
     params = yaml.safe_load((tmp_path / "params.yaml").read_text())
     assert params["train"]["trees"] == 60
@@ -332,6 +335,6 @@ def test_python_m_lib_pipeline_status(resumed, capsys):
 
     root, _, _ = resumed
     assert main(["pipeline", "status", "--root", str(root)]) == 0
-    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == STEPS
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == STEPS + RELEASE
     assert sys.executable
-    assert len(PIPELINE) == 4
+    assert len(PIPELINE) == 10

@@ -125,6 +125,21 @@ def test_marginals_stay_while_the_joint_distribution_moves():
         assert two["area_m2"].corr(two["age_years"], method="spearman") == pytest.approx(truth.magnitude, abs=0.05)
 
 
+@pytest.mark.parametrize(("scenario", "column"), [("jump", "area_m2"), ("gradual", "age_years")])
+def test_tilts_move_the_mean_level_by_a_sixth(scenario, column):
+    """Among the stable houses of its district, a house stands a sixth of the magnitude higher or lower than before."""
+    stable, moved, truth = both(scenario)
+    levels = []
+    for _, here in stable.groupby("district" if column == "area_m2" else lambda _: 0):
+        after = moved.loc[here.index]
+        after = after[after["listed_on"] >= pd.Timestamp(truth.ends)]
+        levels += (np.searchsorted(np.sort(here[column]), after[column]) / len(here)).tolist()
+    assert np.mean(levels) - 0.5 == pytest.approx(truth.magnitude / 6, abs=0.02)
+    assert stable[moved["listed_on"] < pd.Timestamp(truth.starts)].equals(
+        moved[moved["listed_on"] < pd.Timestamp(truth.starts)]
+    )
+
+
 def test_schema_break_is_caught_by_the_schema_and_only_after_its_day():
     """The declared schema holds before the day of the break and names both broken columns after it."""
     market = simulate("schema_break", rows=ROWS, seed=4)

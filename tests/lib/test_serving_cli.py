@@ -7,6 +7,7 @@ import signal
 import socket
 import threading
 
+import psutil
 import pytest
 import requests
 
@@ -49,7 +50,7 @@ def test_workers_share_the_port_the_metrics_and_the_log(root, tmp_path):
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     with process(["-m", "lib", "serve", "--root", str(root), "--port", str(port), "--workers", "2"], tmp_path) as child:
-        wait(lambda: answers(f"{url}/ready"), 60)
+        wait(lambda: answers(f"{url}/ready"), 120)
         given = []
 
         def client():
@@ -62,10 +63,15 @@ def test_workers_share_the_port_the_metrics_and_the_log(root, tmp_path):
             thread.start()
         for thread in threads:
             thread.join(WAIT_S)
-        counts = re.findall(
-            r'serving_predictions_total\{model_version="1"\} (\d+)', requests.get(f"{url}/metrics").text
-        )
-        assert counts == ["80"]
+        told = requests.get(f"{url}/metrics", timeout=WAIT_S).text
+        assert re.findall(r'serving_predictions_total\{model_version="1"\} (\d+)', told) == ["80"]
+        # Of both: the queues together, the memory together, and that each has a model.
+        assert re.findall(r"^serving_queue_capacity_rows (\d+)", told, re.MULTILINE) == ["8192"]
+        assert re.findall(r"^serving_model_loaded (\d)", told, re.MULTILINE) == ["1"]
+        workers = psutil.Process(child.pid).children(recursive=True)
+        (held,) = re.findall(r"^process_resident_memory_bytes (\S+)", told, re.MULTILINE)
+        assert float(held) > 0.8 * sum(sorted(each.memory_info().rss for each in workers)[-2:])
+        assert "Control room" in requests.get(f"{url}/", timeout=WAIT_S).text
         child.send_signal(signal.SIGTERM)
         assert child.wait(WAIT_S) in (0, -signal.SIGTERM)
     assert set(given) <= set(read_predictions(root / "predictions").df()["request_id"])

@@ -1,0 +1,41 @@
+"""Write what watches the system in assets/container: rules, routing and boards; `make assets` calls this."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from lib.monitoring.alertmanager import configuration
+from lib.monitoring.catalogue import GROUPS, RULES
+from lib.monitoring.dashboards import dashboard
+from lib.monitoring.panels import BOARDS
+from lib.monitoring.prometheus_rules import as_yaml, rule_file
+
+FOLDER = Path(__file__).parent / "container"
+HEADER = "Written by `make assets` from lib/monitoring/{source}: change it there.\n{about}"
+RULES_ABOUT = "What is an alert, and how long it must last. prometheus.yaml beside this folder says what is measured."
+ROUTING_ABOUT = (
+    "Who is told. The receivers keep alerts on Alertmanager's own page: give them your mail server, chat or a webhook\n"
+    "(`Routing(webhook=…)`)."
+)
+
+
+def files() -> dict[Path, str]:
+    """Each file and its text."""
+    rules = as_yaml(rule_file(GROUPS), header=HEADER.format(source="catalogue.py", about=RULES_ABOUT))
+    routing = as_yaml(configuration(RULES), header=HEADER.format(source="alertmanager.py", about=ROUTING_ABOUT))
+    boards = {
+        FOLDER / f"grafana/dashboards/{board.name}.json": json.dumps(dashboard(board), indent=1) + "\n"
+        for board in BOARDS
+    }
+    return {
+        FOLDER / "prometheus/rules/alerts.yaml": rules,
+        FOLDER / "alertmanager/alertmanager.yaml": routing,
+        **boards,
+    }
+
+
+if __name__ == "__main__":
+    for path, text in files().items():
+        path.write_text(text, encoding="utf-8")
+        print(path)
