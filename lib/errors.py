@@ -146,5 +146,9 @@ class Refused(DeliveryError):
     """A check said no: the candidate, the data or the approval is not good enough to go on; nothing is broken."""
 
 
+class WorkflowError(DeliveryError):
+    """A GitHub Actions workflow is none that GitHub would run, or uses what cannot be rehearsed here."""
+
+
 class MonitoringError(LibError):
     """What is predicted, labelled, watched or told cannot be kept, judged or done as asked."""

@@ -20,7 +20,8 @@ from lib.delivery.wanted_repository import Commit, WantedRepository, wanted_file
 from lib.errors import DeliveryError, IllegalMove, LibError, StoreUnavailable
 from lib.registry import Approval
 
-POLL_S = 0.05
+POLL_S = 0.02
+Ask = Callable[[str, Expected], SmokeReport]
 
 
 class Report(Part):
@@ -52,6 +53,7 @@ def reconcile(
     stages: RegistryStages | None = None,
     wait_s: float = 0.0,
     again: bool = False,
+    ask: Ask = smoke,
     say: Callable[[str], None] = lambda _text: None,
 ) -> tuple[Report, ...]:
     """Bring staging and production to what is committed, as far as that goes now; returns how each stands.
@@ -60,12 +62,13 @@ def reconcile(
     seconds, then by the next call; a call may be killed at any moment. `folder` keeps the state, one call at a time:
     another is refused with DeliveryError. A commit that was refused or rolled back is not tried `again` unless that is
     asked for. `stages` is the registry to ask and to move; without one, versions are taken as they come and nobody has
-    to approve. Raises DeliveryError when the repository or the cluster cannot be reached; nothing was changed then.
+    to approve. `ask` is the smoke test: it holds what answers at an address against what the version must answer.
+    Raises DeliveryError when the repository or the cluster cannot be reached; nothing was changed then.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
         with FileLock(folder / "lock", timeout=0):
-            work = _Work(repository, cluster, Records(folder), stages, say)
+            work = _Work(repository, cluster, Records(folder), stages, ask, say)
             deadline = time.monotonic() + wait_s
             while True:
                 reports = work.look(again=again)
@@ -122,6 +125,7 @@ class _Work:
     cluster: Cluster
     records: Records
     stages: RegistryStages | None
+    ask: Ask
     say: Callable[[str], None]
     _passed: dict[tuple[str, str], set[Kind]] = field(default_factory=dict)
     _smoked: dict[str, SmokeReport] = field(default_factory=dict)
@@ -232,7 +236,7 @@ class _Work:
     def _ask(self, environment: Environment, move: Move, goal: _Goal) -> None:
         """Ask the version, or tell the registry; raises LibError when the version must not stay."""
         if move.kind in ("smoke", "verify"):
-            report = smoke(move.url, goal.expected.model_copy(update={"model_version": goal.wanted.version}))
+            report = self.ask(move.url, goal.expected.model_copy(update={"model_version": goal.wanted.version}))
             self._smoked[environment] = report
             if not report.passed:
                 raise DeliveryError(f"the smoke test of version {goal.wanted.version} failed: {report.failures}")

@@ -86,6 +86,11 @@ class WantedRepository:
             self._last[name, at] = Commit(*line.split("\0")) if line else None
         return self._last[name, at]
 
+    def commits(self) -> list[Commit]:
+        """All commits, oldest first."""
+        lines = self._git("log", "--reverse", f"--format={_FIELDS}", f"refs/heads/{BRANCH}").splitlines()
+        return [Commit(*line.split("\0")) for line in lines]
+
     def expected(self, wanted: Wanted, *, at: str) -> Expected:
         """What the version must answer; raises DeliveryError when nobody said so."""
         name = expected_file(wanted.model, wanted.version)

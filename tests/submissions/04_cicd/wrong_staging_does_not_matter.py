@@ -1,0 +1,19 @@
+# Delivers without a look at staging.
+# loses: results
+# may lose: report
+
+# %% id="results-week"
+def deliver(folder, candidate, staged):
+    """Bring a candidate that deserves it to production; returns "released", or why not."""
+    found = compare(candidate["sales"], candidate["challenger"], candidate["champion"])
+    if not found["wins"]:
+        return f"not better: {found['gain']:,.0f} EUR on {found['rows']} sales"
+    others = [name for name in candidate["approvals"] if name in APPROVERS and name != candidate["author"]]
+    if not others:
+        return "nobody else has approved"
+    file = Path(folder, "production.yaml")
+    file.write_text(re.sub(r"version: \d+", f"version: {candidate['version']}", file.read_text()))
+    git(
+        folder, "commit", "--quiet", "-m", f"Version {candidate['version']}, approved by {others[0]}", "production.yaml"
+    )
+    return "released"
