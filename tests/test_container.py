@@ -261,12 +261,12 @@ def test_image_scores_a_table(engine, image, registry, tmp_path):
 
 
 def test_image_holds_nothing_but_the_server(engine, image):
-    """No secret, history, test, answer, grader, build tool or compiler; our code is lib, whole."""
+    """No secret, history, test, answer, grader, build tool or compiler; our code is lib, whole, its pages included."""
     script = f"""
 import importlib.util, pathlib, shutil, sys
 packages = pathlib.Path(importlib.util.find_spec("lib").origin).parents[1]
 ours = sorted(path for path in packages.joinpath("lib").rglob("*") if path.is_file() and path.suffix != ".pyc")
-print(len(ours), {{path.suffix for path in ours}})
+print(len(ours), sorted({{path.suffix for path in ours}}))
 for path in ours:
     if {SECRET!r} in path.read_text():
         print("secret", path)
@@ -279,8 +279,10 @@ modules = ("autograder", "hatchling", "pip", "dvc", "jupyterlab", "pytest")
 print("modules", [name for name in modules if importlib.util.find_spec(name)])
 """
     done = engine("run", "--rm", "--user", "0", "--network", "none", "--entrypoint", '["python"]', image, "-c", script)
-    files = len(list(ROOT.glob("lib/**/*.py")))
-    assert done.stdout.splitlines() == [f"{files} {{'.py'}}", "tools []", "modules []"]
+    pages = [path for name in ("page", "runbooks") for path in (ROOT / "lib" / "monitoring" / name).iterdir()]
+    files = [*ROOT.glob("lib/**/*.py"), *pages]
+    kinds = sorted({path.suffix for path in files})
+    assert done.stdout.splitlines() == [f"{len(files)} {kinds}", "tools []", "modules []"]
 
 
 def test_image_says_how_it_is_run(engine, image):
