@@ -1081,15 +1081,16 @@ for case, run in zip(
 # The service is that of module 03: `GET /health` says 200 with `{"status": …, "model_version": …}`, or 503 while it is not ready; `POST /predict` takes `{"rows": [house, …]}` and
 # says `{"model_version": …, "predictions": [EUR, …]}`, or a 4xx. `houses` are some that were sold, as the website sends them, and `prices` what for, in EUR. A good release
 #
-# - is ready at once or soon: look up to `LOOKS` times, `PAUSE_S` seconds apart;
+# - is ready at once or soon: look up to `LOOKS` (25) times, `PAUSE_S` (0.02) seconds apart;
 # - names `version` in `/health` and beside its predictions;
-# - misses the price by at most `TYPICAL` (a share) for at least half of the houses, and has at most a tenth of them at less than half or more than
+# - misses the price by at most `TYPICAL` (30 %) for at least half of the houses, and has at most a tenth of them at less than half or more than
 #   double the price; a model that says one price for everything may manage that and is not good;
 # - refuses with a 4xx each house with a missing input, a number beyond the limits (module 03: at most 12 rooms, for one), an unknown
 #   district, a text in place of a number;
-# - answers each request within `BUDGET_S` seconds.
+# - answers each request within `BUDGET_S` (1.5) seconds.
 #
-# Whatever happens, `smoke` returns its list: no server, no JSON, no answer in time are problems, too.
+# Whatever happens, `smoke` returns its list: no server, no JSON, no answer in time are problems, too. (`TLS` in the hint spares each client
+# the loading of certificates, which takes longer than all the questions.)
 #
 # <details><summary>Hint 1: the road</summary>
 #
@@ -1280,7 +1281,7 @@ require(
 #
 # Each morning the pipeline asks `reason_to_train(state, today)`, a pure function: what monitoring knows and the date go in, one word comes out. `state` holds
 #
-# - `batches`: a list of `{"day", "rows", "bad"}`, the deliveries of new rows. A delivery with more than `BAD` bad rows (a share) is broken;
+# - `batches`: a list of `{"day", "rows", "bad"}`, the deliveries of new rows. A delivery of which more than `BAD` (5 %) of the rows are bad is broken;
 # - `predictions`: a table with `age_days`, `predicted` and `sold_for`, which is missing while a house is not sold;
 # - `reference`: the mean miss |predicted / sold_for − 1| of the champion when it was judged;
 # - `trainings`: the days of all trainings, in any order, whatever came of them; there was at least one;
@@ -1288,13 +1289,15 @@ require(
 #
 # The word is the first of these that holds:
 #
-# 1. `"bad data"`: of all rows of the last seven days (today and six before) together, more than `BAD` are bad.
-# 2. `"cool-down"`: the last training is less than `COOL_DOWN` days ago.
-# 3. `"budget"`: in the last `BUDGET_DAYS` days (less than so many ago) there were `BUDGET` trainings or more.
-# 4. `"nothing"`: fewer than `LEAST_ROWS` valid rows came on the day of the last training or later. Valid are the rows that are not bad, of deliveries that are not broken.
-# 5. `"decay"`: look at the predictions that are at least `DUE_DAYS` old. When at least `LEAST_LABELS` of them and at least the share `COVERAGE` are labelled, and even the
-#    lower end of their mean miss, mean − 1.96 · s / √n, is above `reference` × `DECAY`.
-# 6. `"new data"`: at least `ENOUGH_ROWS` such valid rows. 7. `"schedule"`: the last training is `EVERY` days ago, or longer. 8. `"nothing"`.
+# 1. `"bad data"`: of all rows of the last seven days (today and six before) together, more than 5 % are bad.
+# 2. `"cool-down"`: the last training is less than `COOL_DOWN` (10) days ago.
+# 3. `"budget"`: in the last `BUDGET_DAYS` (90) days (less than so many ago) there were `BUDGET` (3) trainings or more.
+# 4. `"nothing"`: fewer than `LEAST_ROWS` (200) valid rows came on the day of the last training or later. Valid are the rows that are not bad, of deliveries that are not broken.
+# 5. `"decay"`: look at the predictions that are at least `DUE_DAYS` (30) old. When at least `LEAST_LABELS` (100) of them and at least the share `COVERAGE` (half) are labelled, and even the
+#    lower end of their mean miss, mean − 1.96 · s / √n, is above `reference` × `DECAY` (1.15).
+# 6. `"new data"`: at least `ENOUGH_ROWS` (1,000) such valid rows.
+# 7. `"schedule"`: the last training is `EVERY` (60) days ago, or longer.
+# 8. `"nothing"`.
 #
 # <details><summary>Hint</summary>
 #
@@ -1481,7 +1484,7 @@ expect(reason_to_train(state, today), "bad data", given="bad rows this week, and
 #
 # Take the sales that *neither* was trained on and *both* have answered. For each, how many EUR the challenger is nearer: |champion − price| − |challenger − price|. Return
 # `{"rows": …, "gain": …, "low": …, "wins": …}`: how many rows, the mean, the lower end of its 95 % interval (mean − 1.96 · s / √n, or a bootstrap), and whether the
-# challenger wins: `low` is above 0, on at least `LEAST` rows. Rows and figures are plain numbers; without rows, the figures may be NaN.
+# challenger wins: `low` is above 0, on at least `LEAST` (100) rows. Rows and figures are plain numbers; without rows, the figures may be NaN.
 #
 # <details><summary>Hint</summary>
 #

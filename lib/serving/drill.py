@@ -60,7 +60,9 @@ def serving(app: Any) -> Iterator[int]:
 
     with contextlib.ExitStack() as unused:
         address = unused.enter_context(socket.create_server(("127.0.0.1", 0)))
-        server = uvicorn.Server(uvicorn.Config(app, log_level="critical", access_log=False, ws="none"))
+        # Without a logging configuration of its own: setting that up would let other servers here log for a moment.
+        quiet: dict[str, Any] = {"log_config": None, "log_level": "critical", "access_log": False}
+        server = uvicorn.Server(uvicorn.Config(app, ws="none", **quiet))
         thread = threading.Thread(target=_run, args=(server, address), daemon=True)
         thread.start()
         try:

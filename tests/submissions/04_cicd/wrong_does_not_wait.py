@@ -1,5 +1,5 @@
 # Stops whatever is not ready at the first look.
-# loses: code, results
+# loses: code
 
 # %% id="code-smoke"
 def smoke(address, version, houses, prices):

@@ -1,5 +1,6 @@
 # Back means training again: calls for a new candidate, and touches nothing.
-# loses: code, results, report
+# loses: code, results
+# may lose: report
 
 # %% id="code-rollback"
 def roll_back(folder, version):
