@@ -1800,8 +1800,9 @@ APPROVERS = ("rita", "omar")
 
 
 def candidate(chance, version, *, better=7_000.0, author="ada", approvals=("rita",)):
-    """A candidate as `deliver` gets it; its challenger is `better` EUR nearer than the champion."""
+    """A candidate as `deliver` gets it; its challenger is `better` EUR nearer than the champion, and scores say the opposite."""
     sales, new, old = contest(chance, sales=220, better=better, overlap=0.2, apart=2_000.0)
+    new["score"], old["score"] = 30_000.0 + math.copysign(8_000.0, better), 30_000.0
     about = {"version": version, "author": author, "approvals": list(approvals)}
     return {**about, "sales": sales, "challenger": new, "champion": old}
 
@@ -1918,10 +1919,8 @@ plan = [str(name) for name in chance.permutation(list(stories))]
 releases, moves, wanted = {first: ["straight", {}]}, [["release", first]], [first]
 for version, name in enumerate(plan, start=first + 1):
     story, good = stories[name]
-    about = candidate(chance, version, **story)
-    about["challenger"]["score"], about["champion"]["score"] = 20_000.0, 30_000.0
     releases[version] = [["straight", "forest"][version % 2], {}]
-    moves.append(["candidate", about])
+    moves.append(["candidate", candidate(chance, version, **story)])
     wanted.append(version if good else wanted[-1])
 lived = in_notebook(days, folder, table, releases, moves, golden, deliver=deliver)
 expect(
