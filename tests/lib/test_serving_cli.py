@@ -63,6 +63,8 @@ def test_workers_share_the_port_the_metrics_and_the_log(root, tmp_path):
             thread.start()
         for thread in threads:
             thread.join(WAIT_S)
+        # One may answer before the other has its model.
+        wait(lambda: "\nserving_model_loaded 1" in requests.get(f"{url}/metrics", timeout=WAIT_S).text, 120)
         told = requests.get(f"{url}/metrics", timeout=WAIT_S).text
         assert re.findall(r'serving_predictions_total\{model_version="1"\} (\d+)', told) == ["80"]
         # Of both: the queues together, the memory together, and that each has a model.
