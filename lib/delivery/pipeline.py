@@ -114,7 +114,7 @@ def _changed(root: Path, troubles: Mapping[str, StepState | None]) -> set[str]:
     """The steps that DVC would run again."""
     try:
         with repository(root) as repo:
-            # DVC names a stage by the way from the current folder to its file: ../work/dvc.yaml:train.
+            # DVC names a stage by the way from the current folder to its file: ../folder/dvc.yaml:train.
             return {str(address).rpartition(":")[2] for address in repo.status()}
     except VersionError:
         names = list(troubles)
