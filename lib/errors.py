@@ -152,3 +152,11 @@ class WorkflowError(DeliveryError):
 
 class MonitoringError(LibError):
     """What is predicted, labelled, watched or told cannot be kept, judged or done as asked."""
+
+
+class PrivacyError(LibError):
+    """Personal data stands where it must not, or cannot be pseudonymised or erased as asked."""
+
+
+class ProvenanceError(LibError):
+    """It is not proven where a model comes from: unsigned, signed by a stranger, changed, or another one."""
