@@ -19,7 +19,9 @@ ROOT = Path("out", "serving")
 
 
 def equip_server(settings: Settings) -> Equipment:
-    """The control room, the switch of manual mode, and the monitor's figures, for one worker."""
+    """The control room, the switch of manual mode, the monitor's figures, and pseudonyms, for one worker."""
+    from lib.governance.privacy_pseudonyms import concealing, ensure_keys
+    from lib.market import PERSONAL
     from lib.monitoring.control_room import control_room
     from lib.monitoring.figures import Figures
     from lib.monitoring.manual import guarded
@@ -27,7 +29,11 @@ def equip_server(settings: Settings) -> Equipment:
 
     figures, log, switch = Figures(), *_places(settings)
     room = control_room(settings, figures=figures, log=log, switch=switch)
-    return Equipment(figures=(figures,), extensions=(room,), guard=lambda source: guarded(source, switch))
+    personal = [column.name for column in PERSONAL.columns if column.personal and column.name != "remarks"]
+    return Equipment(
+        figures=(figures,), extensions=(room,), guard=lambda source: guarded(source, switch),
+        conceal=concealing(ensure_keys(settings.pseudonym_key_file), personal=personal),
+    )  # fmt: skip
 
 
 def add_actions(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:

@@ -36,6 +36,7 @@ class Settings(BaseSettings):
     served_model: str = Field(default="house-price-predictor", min_length=1)
     predictions: Path = Path("predictions")
     deployment: Path = Path("deployment")
+    pseudonym_keys: Path = Path("pseudonym_keys.json")
     redis_url: str | None = Field(default=None, validation_alias=AliasChoices("mlops_redis_url", "redis_url"))
     seed: int = Field(default=0, ge=0, lt=2**128)
 
@@ -75,6 +76,11 @@ class Settings(BaseSettings):
     def deployment_folder(self) -> Path:
         """Where it stands what is wanted of staging and production, and what became of it; under `root` if relative."""
         return (self.root / self.deployment).resolve()
+
+    @property
+    def pseudonym_key_file(self) -> Path:
+        """The keys of the log's pseudonyms; under `root` if relative, and better where readers of the log are not."""
+        return (self.root / self.pseudonym_keys).resolve()
 
     @model_validator(mode="before")
     @classmethod

@@ -9,12 +9,13 @@ key is what stops that, and destroying it makes its pseudonyms words without mea
 from __future__ import annotations
 
 import base64
+import contextlib
 import hmac
 import json
 import os
 import re
 import secrets
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
@@ -93,25 +94,35 @@ def new_keys() -> PseudonymKeys:
     return PseudonymKeys(current="k1", keys={"k1": SecretBytes(_fresh())})
 
 
+def ensure_keys(path: Path) -> PseudonymKeys:
+    """The keys in a file, made where there is none; of several processes that come at once all get the same.
+
+    Raises PrivacyError as `read_keys` does, and when the file cannot be made.
+    """
+    if not path.exists():
+        try:
+            with _whole(new_keys(), path) as fresh, contextlib.suppress(FileExistsError):
+                path.hardlink_to(fresh)
+        except OSError as error:
+            raise PrivacyError(
+                f"the pseudonym keys {path} cannot be made: {error.strerror}. Make them elsewhere and name that file "
+                "(MLOPS_PSEUDONYM_KEYS)."
+            ) from error
+    return read_keys(path)
+
+
 def write_keys(keys: PseudonymKeys, path: Path) -> None:
-    """Keep the keys in a file that only its owner may read; it is whole or not changed at all."""
-    content = {"current": keys.current, "keys": {name: key.get_secret_value().hex() for name, key in keys.keys.items()}}
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    try:
-        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
-            json.dump(content, stream)
+    """Keep the keys in a file that only its owner may read (mode 600); it is whole or not changed at all."""
+    with _whole(keys, path) as fresh:
         fresh.replace(path)
-    finally:
-        fresh.unlink(missing_ok=True)
 
 
 def read_keys(path: Path) -> PseudonymKeys:
-    """The keys in a file; raises PrivacyError when there are none, or when others than its owner may read them."""
+    """The keys in a file; raises PrivacyError when there are none, or when they are open to everybody."""
     try:
-        if path.stat().st_mode & 0o077:
+        if path.stat().st_mode & 0o007:
             raise PrivacyError(
-                f"{path} can be read by others than its owner. Run: chmod 600 {path}, and rotate the key."
+                f"{path} is open to everybody on this machine. Run: chmod 600 {path}, and rotate the key."
             )
         content = json.loads(path.read_text("utf-8"))
         keys = {name: SecretBytes(bytes.fromhex(key)) for name, key in content["keys"].items()}
@@ -180,6 +191,20 @@ def concealing(
         return pseudonymise_text(value, keys, regions=regions) if isinstance(value, str) else value
 
     return conceal
+
+
+@contextlib.contextmanager
+def _whole(keys: PseudonymKeys, path: Path) -> Iterator[Path]:
+    """A file with the keys beside `path`, to be put in its place."""
+    content = {"current": keys.current, "keys": {name: key.get_secret_value().hex() for name, key in keys.keys.items()}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as stream:
+            json.dump(content, stream)
+        yield fresh
+    finally:
+        fresh.unlink(missing_ok=True)
 
 
 def _fresh() -> bytes:

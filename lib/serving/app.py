@@ -18,6 +18,7 @@ from starlette.responses import Response
 from lib.errors import ServingError
 from lib.registry import LoadedVersion
 from lib.serving import inference_v2, mlflow_protocol, plain_protocol
+from lib.serving.batcher import Conceal, as_it_is
 from lib.serving.bundle import Bundle
 from lib.serving.current import Source, wanted_version
 from lib.serving.edge import Access, Edge, Endpoint
@@ -38,6 +39,7 @@ class Equipment:
 
     figures: tuple[Collector, ...] = ()
     extensions: tuple[Extension, ...] = ()
+    conceal: Conceal = as_it_is
     guard: Callable[[Source], Source] = lambda source: source
 
 
@@ -52,6 +54,7 @@ def create_app(
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     figures: Iterable[Collector] = (),
     extensions: Iterable[Extension] = (),
+    conceal: Conceal = as_it_is,
 ) -> FastAPI:
     """A server of the version that `source` names: a registered model's champion, one loaded version, or any callable.
 
@@ -62,7 +65,8 @@ def create_app(
     starlette's HTTPException for a request that may not pass; without it everybody may. `lookup()` is awaited before
     each prediction: what an answer needs from elsewhere. `clock` gives the log's time. `/metrics` tells `figures`, too.
     Each of `extensions` is called with the finished app, to which it may add routes, and returns what is entered when
-    the server has started and left before it ends.
+    the server has started and left before it ends. `conceal(row)` gives the inputs as they are recorded; where it
+    raises, the request is not answered.
     """
     settings = settings or Settings()
     service = Service(
@@ -73,6 +77,7 @@ def create_app(
         clock=clock,
         lookup=lookup,
         figures=figures,
+        conceal=conceal,
     )
     running: list[contextlib.AbstractAsyncContextManager[None]] = []
 

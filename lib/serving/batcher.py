@@ -21,6 +21,13 @@ from lib.serving.metrics import Metrics
 from lib.serving.schema import Row
 
 _log = logging.getLogger(__name__)
+Conceal = Callable[[Row], Row]
+"""What is recorded of the inputs of a row: the same names, with something else in place of what nobody may read."""
+
+
+def as_it_is(row: Row) -> Row:
+    """Conceal nothing."""
+    return row
 
 
 @dataclass(slots=True, eq=False)
@@ -48,8 +55,10 @@ class Batcher:
         queue_rows: int,
         policy: Policy,
         clock: Callable[[], datetime],
+        conceal: Conceal = as_it_is,
     ) -> None:
         self._prediction_log, self._metrics, self._policy, self._clock = log, metrics, policy, clock
+        self._conceal = conceal
         self._batch_rows, self._queue_rows = batch_rows, queue_rows
         self._waiting: deque[Job] = deque()
         self._rows = 0
@@ -126,7 +135,7 @@ class Batcher:
         if not batch:
             return
         try:
-            self._prediction_log.append(_lines(batch, self._clock().astimezone(UTC)))
+            self._prediction_log.append(_lines(batch, self._clock().astimezone(UTC), self._conceal))
         except LogUnwritable as error:
             if self._policy == "durable":
                 _log.error("%d requests are not answered: %s", len(batch), error)
@@ -163,7 +172,7 @@ def _blamed(error: Exception, bundle: Bundle) -> Exception:
     return error
 
 
-def _lines(batch: Sequence[Job], at: datetime) -> bytes:
+def _lines(batch: Sequence[Job], at: datetime, conceal: Conceal) -> bytes:
     now = time.perf_counter()
     lines = []
     for job in batch:
@@ -171,7 +180,7 @@ def _lines(batch: Sequence[Job], at: datetime) -> bytes:
         for number, (row, output) in enumerate(zip(job.rows, job.found, strict=True)):  # type: ignore[arg-type]
             line = {
                 "request_id": job.request_id, "row": number, "at": at, "model": bundle.name, "version": bundle.version,
-                "run_id": bundle.run_id, "features": row, "output": output, "latency_ms": latency_ms,
+                "run_id": bundle.run_id, "features": conceal(row), "output": output, "latency_ms": latency_ms,
             }  # fmt: skip
             if job.traceparent is not None:
                 line["traceparent"] = job.traceparent

@@ -95,7 +95,7 @@ def worker_app(
     source = wanted_version(model, settings) if version is None else one_version(model, version, settings)
     app = create_app(
         equipment.guard(source), settings=settings, policy=policy, limits=limits, lookup=lookup,
-        figures=equipment.figures, extensions=equipment.extensions,
+        figures=equipment.figures, extensions=equipment.extensions, conceal=equipment.conceal,
     )  # fmt: skip
     inner = app.router.lifespan_context
 

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from lib.errors import BadRows, Fault, NoModel
-from lib.serving.batcher import Batcher
+from lib.serving.batcher import Batcher, Conceal, as_it_is
 from lib.serving.bundle import Bundle
 from lib.serving.current import Current, Source
 from lib.serving.http import Asked, Content, Refused, read_body, traceparent
@@ -37,11 +37,13 @@ class Service:
         clock: Callable[[], datetime],
         lookup: Lookup | None = None,
         figures: Iterable[Collector] = (),
+        conceal: Conceal = as_it_is,
     ) -> None:
         self.metrics = Metrics(queue_rows=limits.queue_rows, also=figures)
         self.current = Current(source, self.metrics)
         self.draining = False
         self._log, self._limits, self._policy, self._clock, self._lookup = log, limits, policy, clock, lookup
+        self._conceal = conceal
         self._batcher: Batcher | None = None
 
     @contextlib.asynccontextmanager
@@ -50,7 +52,7 @@ class Service:
         limits = self._limits
         self._batcher = Batcher(
             self._log, self.metrics, batch_rows=limits.batch_rows, queue_rows=limits.queue_rows,
-            policy=self._policy, clock=self._clock,
+            policy=self._policy, clock=self._clock, conceal=self._conceal,
         )  # fmt: skip
         # Before the first connection is taken, so that one worker of several does not say 503 while others answer.
         await self.current.refresh()
