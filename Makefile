@@ -16,7 +16,7 @@ export DVC_NO_ANALYTICS := 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab mlflow serve autoscale pipeline ct deliver cluster report clean
+.PHONY: help setup lab mlflow serve autoscale pipeline ct deliver cluster report cost clean
 
 help:  ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ cluster: $(READY)  ## staging and production for `make pipeline PIPELINE_OPTIONS
 
 report: $(READY)  ## Evidently's drift report, as a page and as numbers (REPORT_OPTIONS="--reference FILE --window FILE")
 	@python -m lib report $(REPORT_OPTIONS)
+
+cost: $(READY)  ## what some rounds of work cost on this machine, by phase and per 1,000 predictions (COST_OPTIONS="--budget 5")
+	@python -m lib cost $(COST_OPTIONS)
 
 clean:  ## remove what commands made: out/ and caches, but not the environment
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage

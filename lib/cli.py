@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lib.cli_actions import add_actions, equip_server
+from lib.cli_cost import add_cost
 from lib.cli_drift import add_drift
 from lib.cli_gitops import add_cluster, add_deliver, add_gitops
 from lib.cli_trial import add_smoke, add_try
@@ -68,6 +69,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_ct(commands)
     add_actions(commands)
     add_cluster(commands)
+    add_cost(commands)
     add_gitops(commands)
     add_deliver(commands)
     add_drift(commands)

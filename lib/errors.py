@@ -160,3 +160,7 @@ class PrivacyError(LibError):
 
 class ProvenanceError(LibError):
     """It is not proven where a model comes from: unsigned, signed by a stranger, changed, or another one."""
+
+
+class CostError(LibError):
+    """What was used, what it costs or what it may cost is not known, or does not add up."""
