@@ -19,8 +19,10 @@ ROOT = Path("out", "serving")
 
 
 def equip_server(settings: Settings) -> Equipment:
-    """The control room, the switch of manual mode, the monitor's figures, and pseudonyms, for one worker."""
+    """The control room, the switch of manual mode, the monitor's figures, pseudonyms, and who must have signed."""
     from lib.governance.privacy_pseudonyms import concealing, ensure_keys
+    from lib.governance.provenance import Signed
+    from lib.governance.signing_keys import read_public_key
     from lib.market import PERSONAL
     from lib.monitoring.control_room import control_room
     from lib.monitoring.figures import Figures
@@ -30,9 +32,11 @@ def equip_server(settings: Settings) -> Equipment:
     figures, log, switch = Figures(), *_places(settings)
     room = control_room(settings, figures=figures, log=log, switch=switch)
     personal = [column.name for column in PERSONAL.columns if column.personal and column.name != "remarks"]
+    signers = tuple(read_public_key(path) for path in sorted(settings.signers))
     return Equipment(
         figures=(figures,), extensions=(room,), guard=lambda source: guarded(source, switch),
         conceal=concealing(ensure_keys(settings.pseudonym_key_file), personal=personal),
+        admit=Signed(signers, settings) if signers else None,
     )  # fmt: skip
 
 

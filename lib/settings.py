@@ -18,6 +18,7 @@ class Settings(BaseSettings):
 
     `redis_url` is also taken from plain `REDIS_URL`, the name that hosts and containers set; `MLOPS_REDIS_URL` wins.
     What is not in the environment is taken from a file `mlops_<field>` in /run/secrets: addresses that hold passwords.
+    `signers` are files of public keys: where there are any, the server reads only models that one of them has signed.
     A misspelt field, or a misspelt `MLOPS_` variable, is an error (pydantic's ValidationError, a ValueError).
 
     >>> Settings(seed=7).seed
@@ -37,6 +38,7 @@ class Settings(BaseSettings):
     predictions: Path = Path("predictions")
     deployment: Path = Path("deployment")
     pseudonym_keys: Path = Path("pseudonym_keys.json")
+    signers: frozenset[Path] = frozenset()
     redis_url: str | None = Field(default=None, validation_alias=AliasChoices("mlops_redis_url", "redis_url"))
     seed: int = Field(default=0, ge=0, lt=2**128)
 

@@ -1,7 +1,7 @@
 """The model registry: a version moves by gates and approval, and the ledger knows who moved it."""
 
 from lib.registry.artifact import digest
-from lib.registry.contender import Contender, Gate
+from lib.registry.contender import Admit, Contender, Gate
 from lib.registry.entries import Approval, Evidence, Stage, Transition, Version
 from lib.registry.lifecycle import MOVES, Move
 from lib.registry.picture import draw_history
@@ -12,6 +12,7 @@ from lib.registry.versions import find_version, register
 
 __all__ = [
     "MOVES",
+    "Admit",
     "Approval",
     "Contender",
     "Evidence",

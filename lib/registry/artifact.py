@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import threading
 from collections import OrderedDict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 KEPT_MODELS = 8
 # MLflow writes it beside the model whenever somebody loads `models:/…`.
-_NOT_THE_MODEL = frozenset({"registered_model_meta"})
+NOT_THE_MODEL = frozenset({"registered_model_meta"})
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,10 @@ class Loaded:
     signature: ModelSignature | None
 
 
-_models: OrderedDict[tuple[str, frozenset[str]], Loaded] = OrderedDict()
+Check = Callable[[Path], object]
+"""Looks at the files of a version before anything in them is read as a model, and raises where that must not happen."""
+
+_models: OrderedDict[tuple[str, frozenset[str], Check | None], Loaded] = OrderedDict()
 _turn = threading.Lock()
 
 
@@ -43,7 +46,7 @@ def digest(folder: Path) -> str:
     """
     total = hashlib.sha256()
     files = [
-        path for path in folder.rglob("*") if not path.is_dir() and str(path.relative_to(folder)) not in _NOT_THE_MODEL
+        path for path in folder.rglob("*") if not path.is_dir() and str(path.relative_to(folder)) not in NOT_THE_MODEL
     ]
     if not files:
         raise FileNotFoundError(f"{folder} holds no files")
@@ -69,28 +72,32 @@ def verify(location: str, registered: str, *, what: str) -> None:
 _WAY_OUT = "They were changed after that. Restore them from a backup, or register a new run; do not load them."
 
 
-def load_verified(location: str, registered: str, *, what: str, trusted: Sequence[str] = ()) -> Loaded:
+def load_verified(
+    location: str, registered: str, *, what: str, trusted: Sequence[str] = (), check: Check | None = None
+) -> Loaded:
     """The model at `location`, deserialised only after its digest was checked; the last eight are kept in memory.
 
-    Raises ArtifactCorrupted, and RegistryError for a type that neither `safe_format` nor `trusted` allows.
+    `check` is given the folder that was found sound and is read next; a model in memory has passed the same or an equal
+    check. Raises what it raises, ArtifactCorrupted, and RegistryError for a type that neither `safe_format` nor
+    `trusted` allows.
     """
-    key = (registered, frozenset(trusted))
+    key = (registered, frozenset(trusted), check)
     with _turn:
         if key not in _models:
-            _models[key] = _read(location, registered, what=what, trusted=trusted)
+            _models[key] = _read(location, registered, what=what, trusted=trusted, check=check)
             if len(_models) > KEPT_MODELS:
                 _models.popitem(last=False)
         _models.move_to_end(key)
         return _models[key]
 
 
-def kept(registered: str, trusted: Sequence[str] = ()) -> Loaded | None:
-    """The model with that digest, if it is in memory."""
+def kept(registered: str, trusted: Sequence[str] = (), check: Check | None = None) -> Loaded | None:
+    """The model with that digest, if it is in memory and passed `check`."""
     with _turn:
-        return _models.get((registered, frozenset(trusted)))
+        return _models.get((registered, frozenset(trusted), check))
 
 
-def _read(location: str, registered: str, *, what: str, trusted: Sequence[str]) -> Loaded:
+def _read(location: str, registered: str, *, what: str, trusted: Sequence[str], check: Check | None) -> Loaded:
     with tempfile.TemporaryDirectory() as scratch:
         # A copy of our own is checked and then read, so that nobody changes the files in between.
         copy = Path(scratch, "model")
@@ -100,6 +107,8 @@ def _read(location: str, registered: str, *, what: str, trusted: Sequence[str]) 
         except (OSError, shutil.Error) as error:
             raise ArtifactCorrupted(f"the files of {what} cannot be read: {error}. {_WAY_OUT}") from error
         verify(str(copy), registered, what=what)
+        if check is not None:
+            check(copy)
         try:
             file, described = skops_model(copy, what)
             return Loaded(model=safe_format.load(file, trusted=trusted), signature=described.signature)

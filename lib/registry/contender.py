@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from lib.registry.artifact import Loaded, load_verified
+from lib.registry.artifact import Check, Loaded, load_verified
 from lib.registry.entries import Evidence, Transition
 from lib.registry.stores import Stores
 from lib.tracking.read import read_run
@@ -29,6 +29,7 @@ class Contender:
     digest: str
     stores: Stores = field(repr=False)
     trusted: tuple[str, ...] = ()
+    check: Check | None = field(default=None, repr=False)
 
     @cached_property
     def run(self) -> dict[str, Any]:
@@ -53,13 +54,21 @@ class Contender:
     @cached_property
     def _loaded(self) -> Loaded:
         what = f"version {self.version} of {self.name}"
-        return load_verified(self.location, self.digest, what=what, trusted=self.trusted)
+        return load_verified(self.location, self.digest, what=what, trusted=self.trusted, check=self.check)
 
 
 Gate = Callable[[Contender, Contender | None], Evidence]
+Admit = Callable[[Transition], Check]
+"""Asked about the entry of a version, it returns what looks at its files; equal checks stand for each other."""
 
 
-def contender(stores: Stores, entry: Transition, *, trusted: Sequence[str] = ()) -> Contender:
+def contender(
+    stores: Stores,
+    entry: Transition,
+    *,
+    trusted: Sequence[str] = (),
+    admit: Admit | None = None,
+) -> Contender:
     """The version of a ledger entry as a gate sees it."""
     return Contender(
         name=entry.name,
@@ -68,6 +77,7 @@ def contender(stores: Stores, entry: Transition, *, trusted: Sequence[str] = ())
         digest=entry.digest,
         stores=stores,
         trusted=tuple(trusted),
+        check=None if admit is None else admit(entry),
     )
 
 

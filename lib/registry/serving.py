@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from lib.errors import RegistryError, UnknownVersion
 from lib.registry.artifact import kept, load_verified
+from lib.registry.contender import Admit
 from lib.registry.entries import Stage, Transition
 from lib.registry.ledger import Ledger, open_ledger
 from lib.registry.stores import open_stores, unknown_model
@@ -36,20 +37,27 @@ def load(
     stage: Literal["Production", "Staging"] = "Production",
     *,
     trusted: Sequence[str] = (),
+    admit: Admit | None = None,
     settings: Settings | None = None,
 ) -> LoadedVersion:
     """The version that holds `stage` now, its files checked against the registered digest before they are read.
 
     The ledger is asked each time, so a new champion is noticed; a model that is in memory is not read again. `trusted`
-    names types of your own inside the model. Raises UnknownVersion for an unknown model and for a stage that no version
-    holds, ArtifactCorrupted, StoreUnavailable.
+    names types of your own inside the model. `admit(entry)`, asked about the version's entry in the ledger, returns
+    what looks at its files before they are read. Raises what that raises, UnknownVersion for an unknown model and for a
+    stage that no version holds, ArtifactCorrupted, StoreUnavailable.
     """
     settings = settings or Settings()
-    return _loaded(_holder(open_ledger(settings), name, stage), trusted, settings)
+    return _loaded(_holder(open_ledger(settings), name, stage), trusted, admit, settings)
 
 
 def load_version(
-    name: str, version: int, *, trusted: Sequence[str] = (), settings: Settings | None = None
+    name: str,
+    version: int,
+    *,
+    trusted: Sequence[str] = (),
+    admit: Admit | None = None,
+    settings: Settings | None = None,
 ) -> LoadedVersion:
     """One version whatever its stage, for a trial beside the champion; checked and kept in memory as `load` does.
 
@@ -60,16 +68,17 @@ def load_version(
     if entry is None:
         with open_stores(settings) as stores:
             entry = stores.about(name, version)  # says what there is
-    return _loaded(entry, trusted, settings)
+    return _loaded(entry, trusted, admit, settings)
 
 
-def _loaded(entry: Transition, trusted: Sequence[str], settings: Settings) -> LoadedVersion:
-    found = kept(entry.digest, trusted)
+def _loaded(entry: Transition, trusted: Sequence[str], admit: Admit | None, settings: Settings) -> LoadedVersion:
+    check = None if admit is None else admit(entry)
+    found = kept(entry.digest, trusted, check)
     if found is None:
         with open_stores(settings) as stores:
             what = f"version {entry.version} of {entry.name}"
             location = stores.location(entry.name, entry.version)
-            found = load_verified(location, entry.digest, what=what, trusted=trusted)
+            found = load_verified(location, entry.digest, what=what, trusted=trusted, check=check)
     return LoadedVersion(
         name=entry.name,
         version=entry.version,

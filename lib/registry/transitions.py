@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
@@ -10,7 +11,7 @@ from typing import Literal
 from lib.errors import Conflict, IllegalMove, PromotionRefused, StoreUnavailable
 from lib.registry import artifact
 from lib.registry.approval import MayApprove, refusal, require_person
-from lib.registry.contender import Contender, Gate, contender, keep_evidence, run_gates
+from lib.registry.contender import Admit, Contender, Gate, contender, keep_evidence, run_gates
 from lib.registry.entries import Approval, Evidence, Kind, Stage, Transition
 from lib.registry.lifecycle import require_move
 from lib.registry.projection import project
@@ -33,6 +34,7 @@ def promote(
     approval: Approval | None = None,
     may_approve: MayApprove | None = None,
     trusted: Sequence[str] = (),
+    admit: Admit | None = None,
     settings: Settings | None = None,
 ) -> Transition:
     """Move a version along `MOVES`, archiving the version that held the place; returns its entry in the ledger.
@@ -41,7 +43,8 @@ def promote(
     that raises has failed. What they found is kept as an artifact of the candidate's run. A move to Production needs an
     `approval` by somebody whom `may_approve(person, name)` allows at this moment (by default `settings.approvers`), and
     who neither trained nor registered the version. A move to Archived asks for neither gates
-    nor approval. `trusted` names types of your own inside the models.
+    nor approval. `trusted` names types of your own inside the models, and `admit` is asked before one is read, as in
+    `load`: a gate that needs the model of a version that is not admitted has failed.
 
     Raises PromotionRefused with the evidence (the attempt is in the ledger too), IllegalMove, UnfitRun,
     ArtifactCorrupted, UnknownVersion, StoreUnavailable, and Conflict when somebody else moved the model meanwhile.
@@ -59,7 +62,8 @@ def promote(
             require_fit(stores.client, entry.run_id)
             _verify(stores, entry)
         if "passed gates" in move.demands:
-            evidence = _gate(stores, entry, head, gates, trusted)
+            see = functools.partial(contender, stores, trusted=trusted, admit=admit)
+            evidence = _gate(see, entry, head, gates)
             failed = [each for each in evidence if not each.passed]
             if failed:
                 found = "; ".join(f"{each.id}: {each.reason or 'no reason given'}" for each in failed)
@@ -186,12 +190,13 @@ def _verify(stores: Stores, entry: Transition) -> None:
 
 
 def _gate(
-    stores: Stores, entry: Transition, head: Transition, gates: Iterable[Gate], trusted: Sequence[str]
+    see: Callable[[Transition], Contender], entry: Transition, head: Transition, gates: Iterable[Gate]
 ) -> tuple[Evidence, ...]:
-    candidate = contender(stores, entry, trusted=trusted)
+    candidate = see(entry)
+    stores = candidate.stores
     champion: Contender | None = None
     if head.champion is not None and head.champion != entry.version:
-        champion = contender(stores, stores.about(entry.name, head.champion), trusted=trusted)
+        champion = see(stores.about(entry.name, head.champion))
     evidence = run_gates(gates, candidate, champion)
     if evidence:
         keep_evidence(stores.client, candidate, champion, evidence)

@@ -16,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from lib.errors import ServingError
-from lib.registry import LoadedVersion
+from lib.registry import Admit, LoadedVersion
 from lib.serving import inference_v2, mlflow_protocol, plain_protocol
 from lib.serving.batcher import Conceal, as_it_is
 from lib.serving.bundle import Bundle
@@ -35,11 +35,15 @@ Extension = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]
 
 @dataclass(frozen=True, kw_only=True)
 class Equipment:
-    """What a server has beside its predictions (see `create_app`); `guard` may stand before the source of versions."""
+    """What a server has beside its predictions (see `create_app`); `guard` may stand before the source of versions.
+
+    `admit` looks at the files of a version before they are read, as `lib.registry.load` asks it.
+    """
 
     figures: tuple[Collector, ...] = ()
     extensions: tuple[Extension, ...] = ()
     conceal: Conceal = as_it_is
+    admit: Admit | None = None
     guard: Callable[[Source], Source] = lambda source: source
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from lib.errors import LibError, NoModel
-from lib.registry import LoadedVersion, load, load_version, served_at
+from lib.registry import Admit, LoadedVersion, load, load_version, served_at
 from lib.serving.bundle import Bundle, make_bundle
 from lib.serving.metrics import Metrics
 from lib.settings import Settings
@@ -19,25 +19,25 @@ Source = Callable[[], LoadedVersion]
 _log = logging.getLogger(__name__)
 
 
-def wanted_version(source: str | LoadedVersion | Source, settings: Settings) -> Source:
+def wanted_version(source: str | LoadedVersion | Source, settings: Settings, *, admit: Admit | None = None) -> Source:
     """What is asked for the version to serve: the champion of a registered model by name, or always the given one."""
     if isinstance(source, LoadedVersion):
         return lambda: source
     if isinstance(source, str):
-        return functools.partial(_champion, source, settings)
+        return functools.partial(_champion, source, settings, admit)
     return source
 
 
-def one_version(name: str, version: int, settings: Settings) -> Source:
+def one_version(name: str, version: int, settings: Settings, *, admit: Admit | None = None) -> Source:
     """What is asked for one version of a registered model, whatever its stage."""
-    return functools.partial(load_version, name, version, settings=settings)
+    return functools.partial(load_version, name, version, admit=admit, settings=settings)
 
 
-def _champion(name: str, settings: Settings) -> LoadedVersion:
+def _champion(name: str, settings: Settings, admit: Admit | None) -> LoadedVersion:
     """Raises NoModel when the champion was withdrawn, and what `load` raises when it cannot be read."""
     if served_at(name, datetime.now(UTC), settings=settings) is None:
         raise NoModel(f"no version of {name} is in Production. Promote one.")
-    return load(name, settings=settings)
+    return load(name, admit=admit, settings=settings)
 
 
 @dataclass(frozen=True)

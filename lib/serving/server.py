@@ -92,7 +92,12 @@ def worker_app(
     forget_dead_workers()
     take_turns()
     equipment = Equipment() if equip is None else equip(settings)
-    source = wanted_version(model, settings) if version is None else one_version(model, version, settings)
+    admit = equipment.admit
+    source = (
+        wanted_version(model, settings, admit=admit)
+        if version is None
+        else one_version(model, version, settings, admit=admit)
+    )
     app = create_app(
         equipment.guard(source), settings=settings, policy=policy, limits=limits, lookup=lookup,
         figures=equipment.figures, extensions=equipment.extensions, conceal=equipment.conceal,

@@ -166,11 +166,16 @@ def ready_model(client: MlflowClient, run: StoredRun) -> LoggedModel:
 def skops_model(folder: Path, what: str) -> tuple[Path, Model]:
     """The skops file in a model's `folder`, and MLflow's description of the model; nothing is deserialised.
 
-    Raises TrackingError for a model in any other format.
+    Raises TrackingError for a model in any other format, and for a description that is more than plain YAML.
     """
+    import yaml
     from mlflow.models import Model
 
-    described = Model.load(str(folder / "MLmodel"))
+    try:
+        described = Model.load(str(folder / "MLmodel"))
+    except yaml.YAMLError as error:
+        first = str(error).partition("\n")[0]
+        raise TrackingError(f"{what} has a description that is no plain YAML ({first}). Log it again.") from error
     flavour = described.flavors.get("sklearn", {})
     if flavour.get("serialization_format") != "skops":
         kind = flavour.get("serialization_format") or ", ".join(described.flavors)
