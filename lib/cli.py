@@ -12,6 +12,7 @@ from lib.cli_actions import add_actions, equip_server
 from lib.cli_cost import add_cost
 from lib.cli_drift import add_drift
 from lib.cli_gitops import add_cluster, add_deliver, add_gitops
+from lib.cli_policy import add_policy
 from lib.cli_trial import add_smoke, add_try
 from lib.errors import LibError, ServingError
 from lib.settings import Settings
@@ -73,6 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     add_gitops(commands)
     add_deliver(commands)
     add_drift(commands)
+    add_policy(commands)
     add_smoke(commands)
     add_try(commands)
     return parser

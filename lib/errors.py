@@ -164,3 +164,7 @@ class ProvenanceError(LibError):
 
 class CostError(LibError):
     """What was used, what it costs or what it may cost is not known, or does not add up."""
+
+
+class PolicyError(LibError):
+    """The policy file, or what a person has to say in a model card, is not there, not complete or not understood."""

@@ -62,8 +62,8 @@ def _draw_phases(axes: Axes, report: CostReport) -> None:
         axes.barh(range(len(rows)), shares, left=starts, color=colour, label=resource)
         starts = [start + share for start, share in zip(starts, shares, strict=True)]
     for place, share in enumerate(starts):
-        axes.annotate(f"{share:.2g} %" if share >= 0.01 else "< 0.01 %", (share, place), xytext=(4, 0), textcoords="offset points", va="center",
-                      fontsize=9, color=INK)  # fmt: skip
+        text = f"{share:.2g} %" if share >= 0.01 else "< 0.01 %"
+        axes.annotate(text, (share, place), xytext=(4, 0), textcoords="offset points", va="center", fontsize=9)
     axes.set_yticks(range(len(rows)), [name for name, _ in rows])
     axes.invert_yaxis()
     axes.set_xlim(0, max(starts) * 1.18)
