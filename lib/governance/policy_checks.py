@@ -189,12 +189,13 @@ class TrainingCost(Check):
 
 def licences(package: Distribution) -> Iterator[str]:
     """What a package says of its licence: the SPDX expression, or else the classifiers, or a short free text."""
-    expression = package.metadata.get("License-Expression")
-    classified = [line.rpartition(" :: ")[2] for line in package.metadata.get_all("Classifier", [])
-                  if line.startswith(_LICENCE)]  # fmt: skip
-    text = (package.metadata.get("License") or "").strip().partition("\n")[0]
+    about = package.metadata.json
+    expression = about.get("license_expression")
+    classifiers = (line for line in about.get("classifier", []) if line.startswith(_LICENCE))
+    classified = [line.rpartition(" :: ")[2] for line in classifiers]
+    text = str(about.get("license", "")).strip().partition("\n")[0]
     if expression:
-        yield expression
+        yield str(expression)
     elif classified:
         yield from classified
     elif text and text.upper() != "UNKNOWN":
