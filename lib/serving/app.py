@@ -25,7 +25,7 @@ from lib.serving.http import Refused, answer, refusal
 from lib.serving.limits import Limits
 from lib.serving.log import Policy, PredictionLog
 from lib.serving.openapi import body, describe, documented
-from lib.serving.service import Lookup, Service
+from lib.serving.service import Lookup, Screen, Service
 from lib.settings import Settings
 
 TITLE = "Model server"
@@ -36,6 +36,8 @@ Extension = Callable[[FastAPI], contextlib.AbstractAsyncContextManager[None]]
 class Equipment:
     """What a server has beside its predictions (see `create_app`); `guard` may stand before the source of versions."""
 
+    access: Access | None = None
+    screens: tuple[Screen, ...] = ()
     figures: tuple[Collector, ...] = ()
     extensions: tuple[Extension, ...] = ()
     guard: Callable[[Source], Source] = lambda source: source
@@ -48,6 +50,7 @@ def create_app(
     limits: Limits | None = None,
     policy: Policy = "durable",
     access: Access | None = None,
+    screens: Iterable[Screen] = (),
     lookup: Lookup | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     figures: Iterable[Collector] = (),
@@ -59,8 +62,10 @@ def create_app(
     it raises NoModel, nothing answers any more; after any other error the old version serves on.
     Answers are recorded in `settings.prediction_folder` before they leave; where that fails, `policy` says whether the
     request is refused (`durable`) or answered and counted (`drop`). `access(request)` is called first and raises
-    starlette's HTTPException for a request that may not pass; without it everybody may. `lookup()` is awaited before
-    each prediction: what an answer needs from elsewhere. `clock` gives the log's time. `/metrics` tells `figures`, too.
+    starlette's HTTPException for a request that may not pass; without it everybody may. Each of `screens` is called
+    with the request, the bundle and the checked rows, in the event loop, and may refuse them: HTTPException, BadRows.
+    `lookup()` is awaited before each prediction: what an answer needs from elsewhere. `clock` gives the log's time.
+    `/metrics` tells `figures`, too.
     Each of `extensions` is called with the finished app, to which it may add routes, and returns what is entered when
     the server has started and left before it ends.
     """
@@ -73,6 +78,7 @@ def create_app(
         clock=clock,
         lookup=lookup,
         figures=figures,
+        screens=screens,
     )
     running: list[contextlib.AbstractAsyncContextManager[None]] = []
 
