@@ -11,6 +11,7 @@ from lib.settings import Settings
 
 if TYPE_CHECKING:
     from lib.governance.authority import Authority
+    from lib.governance.seals import Source
     from lib.governance.trail import Trail
     from lib.serving.app import Equipment
 
@@ -19,15 +20,24 @@ PLACE = "governance"
 
 
 def guard_server(equipment: Equipment, settings: Settings) -> Equipment:
-    """The same, with a door that asks for keys, and a budget of rows for each person."""
+    """The same, with a door that asks for keys, a budget of rows for each person, and the registry's desk."""
     from lib.governance.authority import open_authority
+    from lib.governance.desk import Desk
+    from lib.governance.desk_routes import desk_routes
     from lib.governance.door import door, row_budget
     from lib.governance.rates import Meter
     from lib.governance.trail import open_trail
+    from lib.registry.gates import artifact_digest, signature_compatible
 
     folder, meter = settings.root / PLACE, Meter()
-    enter = door(open_authority(folder), meter, witness=open_trail(folder).add)
-    return dataclasses.replace(equipment, access=enter, screens=(*equipment.screens, row_budget(meter)))
+    authority, trail = open_authority(folder), open_trail(folder)
+    desk = Desk(authority, trail, settings=settings, gates=[artifact_digest(), signature_compatible()])
+    return dataclasses.replace(
+        equipment,
+        access=door(authority, meter, witness=trail.add),
+        screens=(*equipment.screens, row_budget(meter)),
+        extensions=(*equipment.extensions, desk_routes(desk, authority=authority, trail=trail)),
+    )
 
 
 def add_access(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -110,23 +120,52 @@ def _revoke(options: argparse.Namespace) -> int:
 
 
 def _trail(options: argparse.Namespace) -> int:
-    _, trail = _places(options)
-    verdict = trail.verify(anchor=options.anchor)
-    if not verdict.ok:
-        print("\n".join(verdict.problems))
+    from lib.governance.seals import broken_seals, seal
+    from lib.governance.trail import open_trail
+
+    settings = _settings(options)
+    trail, sources = open_trail(settings.root / PLACE), _sources(settings)
+    problems = [*trail.verify(anchor=options.anchor).problems]
+    # A seal in a changed line says nothing about what it sealed.
+    problems = problems or broken_seals(trail, sources)
+    if problems:
+        print("\n".join(problems))
         return 1
-    for line in trail.lines():
+    new = seal(trail, sources)
+    lines = trail.lines()
+    for line in lines:
         print(line)
-    print(f"{verdict.lines} lines, none changed. Write the newest down elsewhere: {trail.head or '(none yet)'}")
+    print(f"{len(lines)} lines, none changed, nor what they seal ({new} records sealed now).")
+    print(f"Write the newest down elsewhere: {trail.head or '(none yet)'}")
     return 0
+
+
+def _sources(settings: Settings) -> dict[str, Source]:
+    """What is written down elsewhere and held against the trail."""
+    from lib.governance.seals import Record, ledger_records
+    from lib.monitoring.audit import PLACE as ACTIONS
+    from lib.monitoring.audit import ActionLog
+
+    def actions() -> dict[str, Record]:
+        return {
+            str(each.number): Record(each.by, f"{each.action}, {each.outcome}", each.model_dump(mode="json"))
+            for each in ActionLog(settings.root / ACTIONS).entries()
+        }
+
+    return {"registry": lambda: ledger_records(settings), "actions": actions}
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    """With the root that was asked for, or the server's usual one."""
+    settings = Settings()
+    if options.root is not None or "root" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"root": options.root or ROOT})
+    return settings
 
 
 def _places(options: argparse.Namespace) -> tuple[Authority, Trail]:
     from lib.governance.authority import open_authority
     from lib.governance.trail import open_trail
 
-    settings = Settings()
-    if options.root is not None or "root" not in settings.model_fields_set:
-        settings = settings.model_copy(update={"root": options.root or ROOT})
-    folder = settings.root / PLACE
+    folder = _settings(options).root / PLACE
     return open_authority(folder), open_trail(folder)

@@ -32,6 +32,14 @@ class Caller:
         """By a role that they have, and within the scopes of their token."""
         return may(self.roles, permission) and (self.scopes is None or permission in self.scopes)
 
+    def refusal(self, permission: str) -> str | None:
+        """Why they may not, None when they may."""
+        if self.may(permission):
+            return None
+        who = " and ".join(sorted(self.roles)) or "nobody of any role"
+        bound = "" if self.scopes is None else f", with a token for {', '.join(sorted(self.scopes))}"
+        return f"{self.person} is {who}{bound}, and this needs {permission}"
+
 
 class Authority:
     """Answers from the file of `people` each time, so that a role or a key that is taken away is gone at once."""
@@ -53,22 +61,20 @@ class Authority:
                 raise BadCredential(_UNKNOWN)
         else:
             key, scopes = self._read_token(credential)
-        refusal = key.refusal(self._clock())
-        if refusal:
-            raise BadCredential(f"key {key.id} {refusal}; ask for a new one", key_id=key.id)
-        person = self.people.person(key.person)
-        return Caller(key.person, person.roles if person else frozenset(), key.id, scopes)
+        return self._caller(key, scopes)
 
-    def token(self, credential: str, scopes: Iterable[str], *, minutes: float = TOKEN_MINUTES) -> str:
+    def renewed(self, caller: Caller) -> Caller:
+        """The caller as they are now; raises BadCredential when their key has ended since."""
+        return self._caller(self.people.key(caller.key_id), caller.scopes)
+
+    def token(self, caller: Caller, scopes: Iterable[str], *, minutes: float = TOKEN_MINUTES) -> str:
         """A signed token (JWT) that may `scopes` and no more, for at most an hour; a token cannot make another.
 
-        It ends with the key that it was made with. Raises BadCredential, and AccessError for a scope that its owner
-        does not have.
+        It ends with the key that it was made with. Raises AccessError for a scope that its owner does not have.
         """
         import jwt
 
-        caller, now = self.identify(credential), self._clock()
-        wanted = frozenset(scopes)
+        now, wanted = self._clock(), frozenset(scopes)
         beyond = sorted(scope for scope in wanted if not caller.may(scope))
         if caller.scopes is not None:
             raise AccessError("a token was made with a token. Show the key.")
@@ -82,6 +88,13 @@ class Authority:
             "exp": now + timedelta(minutes=minutes),
         }  # fmt: skip
         return jwt.encode(claims, self._signing_key, algorithm=ALGORITHM)
+
+    def _caller(self, key: Key, scopes: frozenset[str] | None) -> Caller:
+        refusal = key.refusal(self._clock())
+        if refusal:
+            raise BadCredential(f"key {key.id} {refusal}; ask for a new one", key_id=key.id)
+        person = self.people.person(key.person)
+        return Caller(key.person, person.roles if person else frozenset(), key.id, scopes)
 
     def _read_token(self, text: str) -> tuple[Key, frozenset[str]]:
         import jwt

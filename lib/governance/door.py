@@ -54,9 +54,10 @@ def door(authority: Authority, meter: Meter, *, witness: Witness | None = None) 
             if error.key_id is not None:
                 tell("refused", by=f"key {error.key_id}", reason=str(error))
             _refuse_unknown(request, error, meter)
-        if wanted is None or not caller.may(wanted):
+        refusal = caller.refusal(wanted) if wanted else f"no rule opens {method} {path!r:.200} to anybody"
+        if refusal:
             tell("denied", by=caller.person, asked=f"{method} {path:.200}", needs=wanted)
-            raise HTTPException(403, _forbidden(caller, method, path, wanted))
+            raise HTTPException(403, refusal)
         wait_s = meter.take("requests", caller.person)
         if wait_s is not None:
             raise _too_much(f"{caller.person} sent more than {meter.rates.requests}", wait_s)
@@ -103,14 +104,6 @@ def _refuse_unknown(request: Request, error: BadCredential, meter: Meter) -> NoR
         raise _too_much("too many bad credentials came from this address", wait_s) from error
     challenge = f'Bearer realm="{REALM}", Basic realm="{REALM}"'
     raise HTTPException(401, str(error), {"WWW-Authenticate": challenge}) from error
-
-
-def _forbidden(caller: Caller, method: str, path: str, wanted: str | None) -> str:
-    if wanted is None:
-        return f"no rule opens {method} {path!r:.200} to anybody"
-    who = " and ".join(sorted(caller.roles)) or "nobody of any role"
-    bound = "" if caller.scopes is None else f", with a token for {', '.join(sorted(caller.scopes))}"
-    return f"{caller.person} is {who}{bound}, and this needs {wanted}"
 
 
 def _too_much(why: str, wait_s: int) -> HTTPException:

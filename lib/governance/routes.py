@@ -34,6 +34,15 @@ ROUTES = {
     ("GET", "/control-room/state"): "figures:read",
     ("GET", "/control-room/{name}"): "figures:read",
     ("POST", "/alerts"): "alerts:act",
+    ("GET", "/whoami"): "documents:read",
+    ("POST", "/tokens"): "tokens:make",
+    ("POST", "/models/{name}/versions"): "models:register",
+    ("POST", "/models/{name}/versions/{number:int}/approval"): "models:approve",
+    ("POST", "/models/{name}/versions/{number:int}/staging"): "models:stage",
+    ("POST", "/models/{name}/versions/{number:int}/production"): "models:release",
+    ("POST", "/models/{name}/versions/{number:int}/archive"): "models:archive",
+    ("POST", "/models/{name}/rollback"): "models:release",
+    ("GET", "/trail"): "trail:read",
 }
 
 

@@ -71,6 +71,18 @@ def test_changed_trail_is_told_with_an_exit_code(run, tmp_path):
     assert told == "line 1, which says number 1, is not as it was written\n"
 
 
+def test_actions_are_sealed_and_a_changed_one_is_told(run, tmp_path):
+    """What was done about an alert is in the trail once it was looked at; an entry changed later is named."""
+    assert run("actions", "manual", "--amount", "1000", "--reason", "a broken feed")[0] == 0
+    code, told = run("trail")
+    assert (code, "root: sealed (source actions, record 1, words manual, begun" in told) == (0, True)
+    path = tmp_path / "monitoring" / "actions.jsonl"
+    path.write_text(path.read_text().replace("a broken feed", "no reason"))
+    code, told = run("trail")
+    assert code == 1
+    assert "actions 1 is not as it was: line 1 sealed it" in told
+
+
 def test_mistakes_are_told_with_a_way_out(run, capsys):
     """An unknown role, an unknown key, somebody unknown; and nobody acts without a name."""
     code, said = run("access", "grant", "ada", "--role", "admin")
