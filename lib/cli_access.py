@@ -17,25 +17,33 @@ if TYPE_CHECKING:
 
 ROOT = Path("out", "serving")
 PLACE = "governance"
+# Of the running case, without the month: tomorrow's is always beyond the greatest.
+NOVELTY_COLUMNS = ("area_m2", "rooms", "age_years", "distance_km", "condition")
 
 
 def guard_server(equipment: Equipment, settings: Settings) -> Equipment:
-    """The same, with a door that asks for keys, a budget of rows for each person, and the registry's desk."""
+    """The same, with a door that asks for keys, budgets, a check for rows that no house has, and the registry's desk."""
     from lib.governance.authority import open_authority
     from lib.governance.desk import Desk
     from lib.governance.desk_routes import desk_routes
     from lib.governance.door import door, row_budget
+    from lib.governance.novelty_guard import NoveltyGuard
     from lib.governance.rates import Meter
     from lib.governance.trail import open_trail
     from lib.registry.gates import artifact_digest, signature_compatible
+    from lib.registry.training_rows import rows_of_run
 
+    novelty = NoveltyGuard(
+        lambda version: rows_of_run(version.run_id, "train", settings=settings), columns=NOVELTY_COLUMNS
+    )
     folder, meter = settings.root / PLACE, Meter()
     authority, trail = open_authority(folder), open_trail(folder)
     desk = Desk(authority, trail, settings=settings, gates=[artifact_digest(), signature_compatible()])
     return dataclasses.replace(
         equipment,
         access=door(authority, meter, witness=trail.add),
-        screens=(*equipment.screens, row_budget(meter)),
+        screens=(*equipment.screens, row_budget(meter), novelty.screen),
+        guard=lambda source: equipment.guard(novelty.guarded(source)),
         extensions=(*equipment.extensions, desk_routes(desk, authority=authority, trail=trail)),
     )
 

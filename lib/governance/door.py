@@ -102,8 +102,8 @@ def _refuse_unknown(request: Request, error: BadCredential, meter: Meter) -> NoR
     wait_s = meter.take("failures", request.client.host if request.client else "")
     if wait_s is not None:
         raise _too_much("too many bad credentials came from this address", wait_s) from error
-    challenge = f'Bearer realm="{REALM}", Basic realm="{REALM}"'
-    raise HTTPException(401, str(error), {"WWW-Authenticate": challenge}) from error
+    # A browser understands this one and asks its user; it may read no other that stands in the same line.
+    raise HTTPException(401, str(error), {"WWW-Authenticate": f'Basic realm="{REALM}"'}) from error
 
 
 def _too_much(why: str, wait_s: int) -> HTTPException:

@@ -73,6 +73,8 @@ def fit_novelty(table: pd.DataFrame, columns: Sequence[str], *, refused: float =
     """
     values = table[list(columns)].dropna().to_numpy(dtype=float)
     needed = math.ceil(2 / refused)
+    if not columns:
+        raise AccessError("no columns were named, so every row is as usual as any other. Name some of numbers.")
     if len(values) < needed:
         raise AccessError(f"{len(values)} rows cannot tell which 1 in {1 / refused:,.0f} is unusual. Give {needed:,}.")
     still = [name for name, column in zip(columns, values.T, strict=True) if column.min() == column.max()]

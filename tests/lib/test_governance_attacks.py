@@ -11,10 +11,11 @@ from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from lib.errors import AccessError
+from lib.errors import AccessError, RegistryError
 from lib.governance.authority import open_authority
 from lib.governance.door import door, row_budget
 from lib.governance.novelty import fit_novelty
+from lib.governance.novelty_guard import NoveltyGuard
 from lib.governance.rates import Meter, Rates
 from lib.market import PERSONAL, simulate
 from lib.serving import create_app, read_predictions
@@ -145,6 +146,31 @@ def test_server_refuses_odd_rows_by_name_and_answers_the_others(novelty, tmp_pat
     assert len(read_predictions(tmp_path / "predictions").df()) == 30
 
 
+def test_each_version_is_screened_by_what_it_learnt_from(tmp_path):
+    """A new champion brings its own rows; one whose rows cannot be had answers, and the log says so."""
+    small = simulate("moving", rows=4_000, seed=5).houses
+    large = small.assign(area_m2=small["area_m2"] * 1.8)
+    tables = {1: small, 2: large, 3: None}
+    now = [1]
+
+    def rows_of(loaded):
+        table = tables[loaded.version]
+        if table is None:
+            raise RegistryError("run 3 records no data version")
+        return table
+
+    guard = NoveltyGuard(rows_of, columns=[*COLUMNS, "no such column"])
+    source = guard.guarded(lambda: forest(now[0]))
+    house = {**rows(1)[0], "area_m2": 395.0, "rooms": 5}
+    with serving(create_app(source, settings=Settings(root=tmp_path), screens=[guard.screen])) as served:
+        seen = []
+        for version in (1, 2, 3, 1):
+            now[0] = version
+            assert served.refresh() == version
+            seen.append(served.post("/predict", house).status_code)
+    assert seen == [422, 200, 200, 422]
+
+
 def test_what_tells_nothing_is_refused(novelty):
     """Too few rows for so small a share, and a column that never varies."""
     table = simulate("moving", rows=1_000, seed=5).houses
@@ -152,4 +178,6 @@ def test_what_tells_nothing_is_refused(novelty):
         fit_novelty(table, COLUMNS)
     with pytest.raises(AccessError, match="condition never varies"):
         fit_novelty(table.assign(condition=3), COLUMNS, refused=0.01)
+    with pytest.raises(AccessError, match="no columns were named"):
+        fit_novelty(table, [], refused=0.01)
     assert fit_novelty(table, ["area_m2"], refused=0.01).limit < novelty.limit

@@ -232,7 +232,7 @@ def test_refusal_says_what_is_missing_and_how_to_come_in(server, credentials):
     """With a challenge that a browser understands, and without a word about other people's keys."""
     stranger = ask(server, "GET", "/metrics", None)
     assert "X-API-Key" in stranger.json()["error"]
-    assert "Basic" in stranger.headers["WWW-Authenticate"]
+    assert stranger.headers["WWW-Authenticate"] == 'Basic realm="model server"'
     assert "model" not in ask(server, "GET", "/v2", credentials["learner"]["wrong"]).json()["error"]
     denied = ask(server, "GET", "/metrics", credentials["learner"]["right"]).json()["error"]
     assert denied == "learner-person is learner, and this needs figures:read"

@@ -97,6 +97,9 @@ def test_guarded_server_asks_for_a_key_that_is_given_while_it_runs(root, tmp_pat
         assert main(["access", "grant", "ada", "--role", "learner", "--root", str(root), "--by", "root"]) == 0
         (key,) = re.findall(r"^mlops_key_\S+$", capsys.readouterr().out, re.MULTILINE)
         assert status(key) == 200
+        house = {**rows(1)[0], "area_m2": 10.0, "rooms": 12}
+        odd = requests.post(f"{url}/predict", json=house, headers={"X-API-Key": key}, timeout=WAIT_S)
+        assert (odd.status_code, "unlike the rows that the model learnt from" in odd.text) == (422, True)
         assert requests.get(f"{url}/", headers={"X-API-Key": key}, timeout=WAIT_S).status_code == 403
         assert main(["access", "revoke", key.split("_")[2], "--root", str(root), "--by", "root"]) == 0
         assert status(key) == 401
