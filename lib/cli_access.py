@@ -22,7 +22,7 @@ NOVELTY_COLUMNS = ("area_m2", "rooms", "age_years", "distance_km", "condition")
 
 
 def guard_server(equipment: Equipment, settings: Settings) -> Equipment:
-    """The same, with a door that asks for keys, budgets, a check for rows that no house has, and the registry's desk."""
+    """The same, with a door that asks for keys, budgets, a check for rows of no house, and the registry's desk."""
     from lib.governance.authority import open_authority
     from lib.governance.desk import Desk
     from lib.governance.desk_routes import desk_routes

@@ -68,7 +68,11 @@ class Desk:
             self._seal()
 
     def _approval(self, caller: Caller, name: str, version: int) -> Approval | None:
-        """The newest of these files by another person who may still approve; None without one."""
+        """The newest of these files by another person who may still approve; None without one.
+
+        Raises TrailError when the trail is not as it was written: an approval in it may be made up.
+        """
+        self._trail.require_whole()
         digest = find_version(name, version, settings=self._settings).digest
         for line in reversed(self._trail.lines()):
             about: dict[str, Any] = line.about

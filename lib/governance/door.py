@@ -39,12 +39,14 @@ def door(authority: Authority, meter: Meter, *, witness: Witness | None = None) 
     """
     decisions()  # now, and not while a request waits
 
-    def tell(what: str, *, by: str, **about: Any) -> None:
-        if witness is not None and meter.take("told", f"{by} {what} {about}") is None:
-            witness(what, by=by, **about)
+    def tell(what: str, by: str, *, needs: str | None, **about: Any) -> None:
+        # Not by the path, of which there are as many as somebody likes to make up.
+        if witness is not None and meter.take("told", f"{by} {what} {needs}") is None:
+            witness(what, by=by, needs=needs, **about)
 
     def enter(request: Request) -> None:
-        method, path = request.method, request.url.path
+        # As the router sees it: the path of `request.url` ends at a "?" that stands for itself.
+        method, path = request.method, request.scope["path"]
         wanted = permission(method, path)
         if wanted == OPEN:
             return
@@ -52,15 +54,15 @@ def door(authority: Authority, meter: Meter, *, witness: Witness | None = None) 
             caller = authority.identify(_credential(request))
         except BadCredential as error:
             if error.key_id is not None:
-                tell("refused", by=f"key {error.key_id}", reason=str(error))
+                tell("refused", f"key {error.key_id}", needs=wanted, reason=str(error))
             _refuse_unknown(request, error, meter)
-        refusal = caller.refusal(wanted) if wanted else f"no rule opens {method} {path!r:.200} to anybody"
-        if refusal:
-            tell("denied", by=caller.person, asked=f"{method} {path:.200}", needs=wanted)
-            raise HTTPException(403, refusal)
         wait_s = meter.take("requests", caller.person)
         if wait_s is not None:
             raise _too_much(f"{caller.person} sent more than {meter.rates.requests}", wait_s)
+        refusal = caller.refusal(wanted) if wanted else f"no rule opens {method} {path!r:.200} to anybody"
+        if refusal:
+            tell("denied", caller.person, needs=wanted, asked=f"{method} {path:.200}")
+            raise HTTPException(403, refusal)
         request.state.caller = caller
 
     return enter

@@ -66,7 +66,7 @@ class People:
     """Any thread and any process may use one; what one writes, the next read of another sees."""
 
     def __init__(self, path: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._path, self._clock, self._turn = path, clock, threading.Lock()
+        self._clock, self._turn = clock, threading.Lock()
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
         # SQLite's own log, so that whoever reads waits for nobody who writes.

@@ -120,6 +120,12 @@ class Trail:
             expected = line.number + 1
         return Verdict(len(macs), (*problems, *self._missing(macs), *_unanchored(anchor, macs)))
 
+    def require_whole(self) -> None:
+        """Raise TrailError unless `verify` finds nothing wrong: before anything is done because a line says so."""
+        problems = self.verify().problems
+        if problems:
+            raise TrailError(f"the audit trail {self.path} is not as it was written: {problems[0]}. Find out why.")
+
     def _missing(self, macs: Mapping[int, str]) -> list[str]:
         """What the sealed head knows and the lines do not; lines after it were written when a crash came between."""
         try:

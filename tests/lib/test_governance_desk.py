@@ -8,7 +8,7 @@ import pytest
 import requests
 from sklearn.linear_model import Ridge
 
-from lib.errors import AccessError, BadCredential, IllegalMove, PromotionRefused
+from lib.errors import AccessError, BadCredential, IllegalMove, PromotionRefused, TrailError
 from lib.governance.authority import open_authority
 from lib.governance.desk import Desk
 from lib.governance.desk_routes import desk_routes
@@ -135,6 +135,20 @@ def test_approval_is_of_these_files_and_no_others(staged, desk, callers, place):
     desk.promote(callers["ada"], staged, 2, to="Staging", reason="try it")
     with pytest.raises(PromotionRefused, match="nobody approved it"):
         desk.promote(callers["oscar"], staged, 2, to="Production", reason="now")
+
+
+def test_forged_approval_is_none(place, authority, callers, tmp_path):
+    """Somebody who can write the trail's file, and has no key, puts a reviewer's word into it: nothing is released."""
+    settings, run_id = place
+    trail = Trail(tmp_path / "trail.jsonl", key=bytes(32))
+    desk = Desk(authority, trail, settings=settings)
+    version = desk.register(callers["ada"], another(run_id, settings), "forged")
+    desk.promote(callers["ada"], "forged", 1, to="Staging", reason="try it")
+    about = {"model": "forged", "version": 1, "digest": version.digest, "reason": "as good as gold"}
+    Trail(trail.path, key=b"x" * 32).add("approved", by="grace", **about)
+    with pytest.raises(TrailError, match="is not as it was written"):
+        desk.promote(callers["oscar"], "forged", 1, to="Production", reason="now")
+    assert history("forged", settings=settings)[-1].champion is None
 
 
 def test_failed_gate_stops_whoever_asks(staged, place, authority, trail, callers):

@@ -5,11 +5,16 @@ from __future__ import annotations
 import base64
 import contextlib
 import json
+import re
+import socket
 from datetime import UTC, datetime, timedelta
 from http.client import HTTPConnection
 
 import pytest
 import requests
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from starlette.routing import Match
 
 from lib.governance.authority import open_authority
 from lib.governance.desk import Desk
@@ -17,7 +22,7 @@ from lib.governance.desk_routes import desk_routes
 from lib.governance.door import door, row_budget
 from lib.governance.people import PREFIX, People
 from lib.governance.rates import Meter, Rates
-from lib.governance.routes import ROUTES
+from lib.governance.routes import ROUTES, permission
 from lib.governance.trail import open_trail
 from lib.monitoring.audit import ActionLog
 from lib.monitoring.control_room import control_room
@@ -73,8 +78,8 @@ NOBODY = [
     ("GET", "/predict"), ("PUT", "/predict"), ("DELETE", "/predict"), ("OPTIONS", "/predict"), ("TRACE", "/predict"),
     ("POST", "/metrics"), ("POST", "/"), ("GET", "/nothing"), ("GET", "/predict/"), ("POST", "/predict/"),
     ("GET", "//metrics"), ("GET", "/metrics/"), ("GET", "/Metrics"), ("GET", "/metrics%2f"),
-    ("GET", "/live/../metrics"), ("GET", "/live/%2e%2e/metrics"), ("GET", "/ready%00"), ("POST", "/live"),
-    ("GET", "/v2/models/a/b/infer"),
+    ("GET", "/live/../metrics"), ("GET", "/live/%2e%2e/metrics"), ("GET", "/ready%00"), ("GET", "/ready%3Fx"),
+    ("POST", "/live"), ("GET", "/v2/models/a/b/infer"),
     ("GET", "/control-room/a/b"), ("GET", "/redoc"),
 ]  # fmt: skip
 
@@ -119,11 +124,11 @@ def trail(folder):
 def server(folder, credentials, trail):
     authority, meter = open_authority(folder), Meter(MANY)
     log = ActionLog(folder / "actions.jsonl")
-    settings = Settings(root=folder)
-    desk = desk_routes(Desk(authority, trail, settings=settings), authority=authority, trail=trail)
-    extensions = [control_room(settings, log=log), alerts_hook(Responder([], [], log), token=HOOK_TOKEN), desk]
+    placed = Settings(root=folder)
+    desk = desk_routes(Desk(authority, trail, settings=placed), authority=authority, trail=trail)
+    extensions = [control_room(placed, log=log), alerts_hook(Responder([], [], log), token=HOOK_TOKEN), desk]
     app = create_app(
-        forest(), settings=settings, access=door(authority, meter, witness=trail.add), screens=[row_budget(meter)],
+        forest(), settings=placed, access=door(authority, meter, witness=trail.add), screens=[row_budget(meter)],
         extensions=extensions,
     )  # fmt: skip
     with serving(app) as served, requests.Session() as session:
@@ -203,6 +208,38 @@ def test_what_stands_nowhere_is_open_to_nobody(server, credentials, method, path
             assert connection.getresponse().status == status, credential
 
 
+WORDS = [
+    "", ".", "..", "?", "#", "%2f", "models", "versions", "v2", "live", "ready", "infer", "1", "-1", "1.5", "x y",
+    "metrics", "predict", "health", "trail", "approval", "production", "rollback", "control-room", "runbooks", "é",
+]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    method=st.sampled_from(["GET", "HEAD", "POST"]),
+    path=st.one_of(
+        st.lists(st.sampled_from(WORDS), min_size=1, max_size=6).map(lambda words: "/" + "/".join(words)),
+        st.sampled_from([path for _, path, _ in TABLE]).flatmap(
+            lambda path: st.sampled_from(WORDS).map(lambda word: re.sub(r"{[^}]+}", word, path))
+        ),
+    ),
+)
+def test_door_and_router_read_every_path_alike(server, method, path):
+    """No path gets to one address by another one's permission, and none gets anywhere without one."""
+    scope = {"type": "http", "method": method, "path": path, "root_path": "", "headers": []}
+    routes = [route for route in server.app.routes if route.matches(scope)[0] == Match.FULL]
+    reached = {ROUTES["GET" if method == "HEAD" else method, route.path] for route in routes[:1]}
+    assert reached <= {permission(method, path)}
+
+
+@pytest.mark.parametrize("host", ["x/live?", "x/live#", "x:80/live?", "/live?", "x\\live", "a@b/live?"])
+def test_host_header_opens_no_address(server, host):
+    """What is put there must not be read as the path."""
+    with socket.create_connection(("127.0.0.1", int(server.url.rpartition(":")[2])), timeout=WAIT_S) as connection:
+        connection.sendall(f"GET /metrics HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n".encode())
+        assert b" 401 " in connection.recv(100)
+
+
 def test_the_same_credential_in_each_of_its_places(server, credentials):
     """X-API-Key, a bearer token, and the password of HTTP Basic, which a browser asks for; the first one counts."""
     key = credentials["learner"]["right"]
@@ -263,14 +300,22 @@ def test_refusals_of_known_people_are_in_the_trail_once_a_minute(server, folder,
     authority.people.put("eve", ["learner"])
     key = authority.people.issue("eve")
     before = len(trail.lines())
-    for _ in range(3):
-        assert ask(server, "GET", "/metrics", key.text).status_code == 403
+    for form in (
+        "/metrics",
+        "/metrics",
+        "/control-room/state",
+        "/nothing",
+        *(f"/made-up/{number}" for number in range(5)),
+    ):
+        assert ask(server, "GET", form, key.text).status_code == 403
     authority.people.revoke(key.id)
     for credential in (key.text, key.text, "nobody's"):
         assert ask(server, "GET", "/metrics", credential).status_code == 401
     authority.people.close()
     told = [(line.by, line.what, line.about.get("asked")) for line in trail.lines()[before:]]
-    assert told == [("eve", "denied", "GET /metrics"), (f"key {key.id}", "refused", None)]
+    assert told == [
+        ("eve", "denied", "GET /metrics"), ("eve", "denied", "GET /nothing"), (f"key {key.id}", "refused", None),
+    ]  # fmt: skip
     assert trail.verify().ok
 
 
@@ -308,6 +353,7 @@ def test_too_many_requests_are_refused_with_when_to_come_again(narrow, credentia
     answers = [ask(narrow, "POST", "/predict", credentials["learner"]["right"]) for _ in range(4)]
     answers += [ask(narrow, "POST", "/predict", credentials["learner"]["token"]) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [200] * 5 + [429] * 2
+    assert ask(narrow, "GET", "/metrics", credentials["learner"]["right"]).status_code == 429, "refusals count as well"
     assert "more than 5/minute; come again in" in answers[-1].json()["error"]
     assert 1 <= int(answers[-1].headers["Retry-After"]) <= 60
     assert ask(narrow, "POST", "/predict", credentials["operator"]["right"]).status_code == 200
