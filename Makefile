@@ -36,8 +36,8 @@ mlflow: $(READY)  ## show a lab's runs in MLflow's own pages (MODULE=01_tracking
 		echo "out/labs/$(MODULE) has no runs yet: run the lab first (make lab), or name another with MODULE=."; exit 1; }
 	@cd out/labs/$(MODULE) && mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1
 
-serve: $(READY)  ## answer predictions with the registry's champion on this machine (PORT=8000 SERVE_OPTIONS="--workers 2")
-	@python -m lib serve --port $(or $(PORT),8000) $(SERVE_OPTIONS)
+serve: $(READY)  ## answer predictions with the registry's champion on this machine (PORT=8000 AUTH=1 SERVE_OPTIONS="--workers 2")
+	@python -m lib serve --port $(or $(PORT),8000) $(if $(filter 1,$(AUTH)),--auth) $(SERVE_OPTIONS)
 
 autoscale: $(READY)  ## real replicas follow a load that rises and falls (SECONDS=90 AUTOSCALE_OPTIONS="--peak 150")
 	@python -m lib autoscale --seconds $(or $(SECONDS),90) $(AUTOSCALE_OPTIONS)

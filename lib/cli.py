@@ -7,7 +7,9 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from lib.cli_access import add_access, add_trail, guard_server
 from lib.cli_actions import add_actions, equip_server
 from lib.cli_cost import add_cost
 from lib.cli_drift import add_drift
@@ -16,6 +18,9 @@ from lib.cli_policy import add_policy
 from lib.cli_trial import add_smoke, add_try
 from lib.errors import LibError, ServingError
 from lib.settings import Settings
+
+if TYPE_CHECKING:
+    from lib.serving.app import Equipment
 
 SERVING_ROOT = Path("out", "serving")
 AUTOSCALE_OUT = Path("out", "autoscale")
@@ -52,6 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument(
         "--drain", type=float, default=0.0, metavar="SECONDS", help="between SIGTERM and the closed door"
     )
+    serve.add_argument("--auth", action="store_true", help="ask everybody for a key (see access)")
     serve.add_argument("--wait", action="store_true", help="without a model, wait for one instead of training a first")
     autoscale = commands.add_parser("autoscale", help="replicas behind a proxy follow a load that rises and falls")
     autoscale.set_defaults(run=_autoscale)
@@ -68,6 +74,8 @@ def _parser() -> argparse.ArgumentParser:
     autoscale.add_argument("--proxy", choices=["haproxy", "embedded"], help="without it, HAProxy where there is one")
     _add_pipeline(commands)
     _add_ct(commands)
+    add_access(commands)
+    add_trail(commands)
     add_actions(commands)
     add_cluster(commands)
     add_cost(commands)
@@ -165,9 +173,14 @@ def _serve(options: argparse.Namespace) -> int:
         ensure_champion(model, settings=settings, say=_say)
     serve(
         model, settings=settings, version=options.model_version, host=options.host, port=options.port,
-        workers=options.workers, policy=options.policy, drain_s=options.drain, equip=equip_server, say=_say,
+        workers=options.workers, policy=options.policy, drain_s=options.drain, enforced=options.auth, say=_say,
+        equip=_equip_guarded if options.auth else equip_server,
     )  # fmt: skip
     return 0
+
+
+def _equip_guarded(settings: Settings) -> Equipment:
+    return guard_server(equip_server(settings), settings)
 
 
 def _autoscale(options: argparse.Namespace) -> int:

@@ -104,11 +104,11 @@ def _responder(options: argparse.Namespace) -> Responder:
 
 
 def _places(settings: Settings) -> tuple[ActionLog, Switch]:
-    from lib.monitoring.audit import ActionLog
+    from lib.monitoring.audit import PLACE, ActionLog
     from lib.monitoring.manual import Switch
 
-    folder = settings.root / "monitoring"
-    return ActionLog(folder / "actions.jsonl"), Switch(folder / "manual.json")
+    path = settings.root / PLACE
+    return ActionLog(path), Switch(path.with_name("manual.json"))
 
 
 def _settings(options: argparse.Namespace) -> Settings:

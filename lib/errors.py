@@ -168,3 +168,19 @@ class CostError(LibError):
 
 class PolicyError(LibError):
     """The policy file, or what a person has to say in a model card, is not there, not complete or not understood."""
+
+
+class AccessError(LibError):
+    """Somebody may not do what they asked for, or access cannot be given as asked."""
+
+
+class BadCredential(AccessError):
+    """A key or token that opens nothing; `key_id` names the key where it was once a good one."""
+
+    def __init__(self, message: str, *, key_id: str | None = None) -> None:
+        self.key_id = key_id
+        super().__init__(message)
+
+
+class TrailError(LibError):
+    """The audit trail cannot be written, or is not as it was written."""

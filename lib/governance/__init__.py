@@ -1,1 +1,1 @@
-"""Who may do what, what becomes of people's data, and where a model comes from: gates and checks as callables."""
+"""Who may do what, what becomes of people's data, where a model comes from, what it has to show and what it costs."""

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from lib.errors import MonitoringError
 from lib.monitoring.rules import ActionName
 
+PLACE = Path("monitoring", "actions.jsonl")
+"""Where the server keeps it, under the root of its settings."""
 Outcome = Literal["begun", "done", "nothing to do", "held back", "failed", "undone"]
 
 

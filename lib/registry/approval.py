@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 MayApprove = Callable[[str, str], bool]
+MayMove = Callable[[str, str, str], bool]
 
 
 def refusal(
@@ -48,6 +49,13 @@ def require_person(by: str) -> None:
     """Raise RegistryError for a name that is blank: the ledger says who did what."""
     if not by.strip():
         raise RegistryError(f"the ledger names whoever acts, and by={by!r} names nobody. Give a person's name.")
+
+
+def may_not(by: str, target: str, name: str, *, allowed: MayMove | None) -> str | None:
+    """Why `by` may not move a version of `name` to the stage `target`, None when they may; `allowed` is asked now."""
+    if allowed is None or allowed(by, target, name):
+        return None
+    return f"{by} may not move a version of {name} to {target}. Ask somebody who may."
 
 
 def trainer(client: MlflowClient, run_id: str) -> str | None:

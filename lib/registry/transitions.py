@@ -10,7 +10,7 @@ from typing import Literal
 
 from lib.errors import Conflict, IllegalMove, PromotionRefused, StoreUnavailable
 from lib.registry import artifact
-from lib.registry.approval import MayApprove, refusal, require_person
+from lib.registry.approval import MayApprove, MayMove, may_not, refusal, require_person
 from lib.registry.contender import Admit, Contender, Gate, contender, keep_evidence, run_gates
 from lib.registry.entries import Approval, Evidence, Kind, Stage, Transition
 from lib.registry.lifecycle import require_move
@@ -33,6 +33,7 @@ def promote(
     gates: Iterable[Gate] = (),
     approval: Approval | None = None,
     may_approve: MayApprove | None = None,
+    may_move: MayMove | None = None,
     trusted: Sequence[str] = (),
     admit: Admit | None = None,
     settings: Settings | None = None,
@@ -42,9 +43,10 @@ def promote(
     Each of `gates` is called as `gate(candidate, champion)` and returns Evidence; all run before anything changes, one
     that raises has failed. What they found is kept as an artifact of the candidate's run. A move to Production needs an
     `approval` by somebody whom `may_approve(person, name)` allows at this moment (by default `settings.approvers`), and
-    who neither trained nor registered the version. A move to Archived asks for neither gates
-    nor approval. `trusted` names types of your own inside the models, and `admit` is asked before one is read, as in
-    `load`: a gate that needs the model of a version that is not admitted has failed.
+    who neither trained nor registered the version. A move to Archived asks for neither gates nor approval.
+    `may_move(by, to, name)` is asked first whether `by` may do this at all; without it everybody may. `trusted` names
+    types of your own inside the models, and `admit` is asked before one is read, as in `load`: a gate that needs the
+    model of a version that is not admitted has failed.
 
     Raises PromotionRefused with the evidence (the attempt is in the ledger too), IllegalMove, UnfitRun,
     ArtifactCorrupted, UnknownVersion, StoreUnavailable, and Conflict when somebody else moved the model meanwhile.
@@ -58,6 +60,9 @@ def promote(
             raise IllegalMove(f"{move.source} → {move.target} needs a reason: {move.purpose}. Give reason=….")
         attempt = _Attempt(stores, entry, by=by, reason=reason)
         evidence: tuple[Evidence, ...] = ()
+        barred = may_not(by, to, name, allowed=may_move)
+        if barred:
+            attempt.refuse(barred, evidence)
         if "a fit run" in move.demands:
             require_fit(stores.client, entry.run_id)
             _verify(stores, entry)
@@ -83,13 +88,20 @@ def promote(
 
 
 def rollback(
-    name: str, *, by: str, reason: str, to: int | str | None = None, settings: Settings | None = None
+    name: str,
+    *,
+    by: str,
+    reason: str,
+    to: int | str | None = None,
+    may_move: MayMove | None = None,
+    settings: Settings | None = None,
 ) -> Transition:
     """Put the previous champion (or `to`, which must have been one) back in Production, and archive the present one.
 
     It was approved when it came to Production, so neither gates nor approval are asked again; its files are checked. A
-    second rollback undoes the first. Raises IllegalMove when there is nothing to go back to, ArtifactCorrupted,
-    UnknownVersion, StoreUnavailable, and Conflict when somebody else moved the model meanwhile.
+    second rollback undoes the first. `may_move` is asked as by `promote`. Raises IllegalMove when there is nothing to
+    go back to, PromotionRefused, ArtifactCorrupted, UnknownVersion, StoreUnavailable, and Conflict when somebody else
+    moved the model meanwhile.
     """
     require_person(by)
     with open_stores(settings) as stores:
@@ -103,8 +115,12 @@ def rollback(
         if target == head.champion or not stores.ledger.served(name, target):
             was = "is in Production already" if target == head.champion else "was never in Production"
             raise IllegalMove(f"version {target} of {name} {was}, so a rollback cannot restore it.")
+        attempt = _Attempt(stores, entry, by=by, reason=reason)
+        barred = may_not(by, "Production", name, allowed=may_move)
+        if barred:
+            attempt.refuse(barred, ())
         _verify(stores, entry)
-        return _Attempt(stores, entry, by=by, reason=reason).go("Production", kind="rollback", seen=head)
+        return attempt.go("Production", kind="rollback", seen=head)
 
 
 class _Attempt:

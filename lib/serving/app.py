@@ -26,7 +26,7 @@ from lib.serving.http import Refused, answer, refusal
 from lib.serving.limits import Limits
 from lib.serving.log import Policy, PredictionLog
 from lib.serving.openapi import body, describe, documented
-from lib.serving.service import Lookup, Service
+from lib.serving.service import Lookup, Screen, Service
 from lib.settings import Settings
 
 TITLE = "Model server"
@@ -40,6 +40,8 @@ class Equipment:
     `admit` looks at the files of a version before they are read, as `lib.registry.load` asks it.
     """
 
+    access: Access | None = None
+    screens: tuple[Screen, ...] = ()
     figures: tuple[Collector, ...] = ()
     extensions: tuple[Extension, ...] = ()
     conceal: Conceal = as_it_is
@@ -54,6 +56,7 @@ def create_app(
     limits: Limits | None = None,
     policy: Policy = "durable",
     access: Access | None = None,
+    screens: Iterable[Screen] = (),
     lookup: Lookup | None = None,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     figures: Iterable[Collector] = (),
@@ -66,8 +69,10 @@ def create_app(
     it raises NoModel, nothing answers any more; after any other error the old version serves on.
     Answers are recorded in `settings.prediction_folder` before they leave; where that fails, `policy` says whether the
     request is refused (`durable`) or answered and counted (`drop`). `access(request)` is called first and raises
-    starlette's HTTPException for a request that may not pass; without it everybody may. `lookup()` is awaited before
-    each prediction: what an answer needs from elsewhere. `clock` gives the log's time. `/metrics` tells `figures`, too.
+    starlette's HTTPException for a request that may not pass; without it everybody may. Each of `screens` is called
+    with the request, the bundle and the checked rows, in the event loop, and may refuse them: HTTPException, BadRows.
+    `lookup()` is awaited before each prediction: what an answer needs from elsewhere. `clock` gives the log's time.
+    `/metrics` tells `figures`, too.
     Each of `extensions` is called with the finished app, to which it may add routes, and returns what is entered when
     the server has started and left before it ends. `conceal(row)` gives the inputs as they are recorded; where it
     raises, the request is not answered.
@@ -82,6 +87,7 @@ def create_app(
         lookup=lookup,
         figures=figures,
         conceal=conceal,
+        screens=screens,
     )
     running: list[contextlib.AbstractAsyncContextManager[None]] = []
 

@@ -73,6 +73,6 @@ class Edge:
         request = Request(scope, receive)
         try:
             response = await endpoint(request)
-        except ServingError as error:
+        except (ServingError, HTTPException) as error:
             response = refusal(error, request.state.request_id)
         await response(scope, receive, send)

@@ -42,6 +42,7 @@ def serve(
     limits: Limits | None = None,
     drain_s: float = 0.0,
     equip: Equip | None = None,
+    enforced: bool = False,
     say: Callable[[str], None] = lambda _text: None,
 ) -> None:
     """Serve the champion of `model`, or its `version`, until SIGINT or SIGTERM; blocks.
@@ -49,7 +50,8 @@ def serve(
     Port 0 takes a free one and says which. Each of `workers` is a process with a model and a segment of the prediction
     log of its own. SIGTERM turns /ready to 503 at once, and `drain_s` seconds later no connection is taken any more;
     what was taken is answered. `equip` gives each worker what it serves beside predictions; it must be importable by
-    name. Raises ServingError when the address is taken or is none of this machine.
+    name. `enforced` says that it asks everybody for a key. Raises ServingError when the address is taken or is none of
+    this machine.
     """
     import uvicorn
     from uvicorn.supervisors import Multiprocess
@@ -64,10 +66,7 @@ def serve(
         )  # fmt: skip
         host, port = address.getsockname()[:2]
         say(f"http://{host}:{port}/docs shows what is served; predictions are kept in {settings.prediction_folder}.")
-        say(
-            "It is open to whoever reaches this address."
-            + ("" if _loopback(host) else " That is not this machine alone!")
-        )
+        say(_who_may(host, enforced=enforced))
         if workers > 1:
             Multiprocess(config, sockets=[address]).run()
         else:
@@ -99,8 +98,9 @@ def worker_app(
         else one_version(model, version, settings, admit=admit)
     )
     app = create_app(
-        equipment.guard(source), settings=settings, policy=policy, limits=limits, lookup=lookup,
-        figures=equipment.figures, extensions=equipment.extensions, conceal=equipment.conceal,
+        equipment.guard(source), settings=settings, policy=policy, limits=limits, access=equipment.access,
+        screens=equipment.screens, lookup=lookup, figures=equipment.figures, extensions=equipment.extensions,
+        conceal=equipment.conceal,
     )  # fmt: skip
     inner = app.router.lifespan_context
 
@@ -167,6 +167,13 @@ def _shared_metrics(workers: int) -> Iterator[None]:
             yield
         finally:
             del os.environ[MULTIPROCESS]
+
+
+def _who_may(host: str, *, enforced: bool) -> str:
+    if enforced:
+        return "Whoever asks needs a key: `python -m lib access` gives, rotates and revokes them."
+    beyond = "" if _loopback(host) else " That is not this machine alone!"
+    return f"It is open to whoever reaches this address.{beyond} With AUTH=1 (--auth) it asks for a key."
 
 
 def _loopback(host: str) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from datetime import datetime
 
 from prometheus_client.registry import Collector
@@ -19,9 +19,11 @@ from lib.serving.http import Asked, Content, Refused, read_body, traceparent
 from lib.serving.limits import Limits
 from lib.serving.log import Policy, PredictionLog
 from lib.serving.metrics import Metrics
+from lib.serving.schema import Row
 
 Read = Callable[[Content, Bundle], Asked]
 Lookup = Callable[[], Awaitable[None]]
+Screen = Callable[[Request, Bundle, Sequence[Row]], None]
 
 
 class Service:
@@ -38,12 +40,14 @@ class Service:
         lookup: Lookup | None = None,
         figures: Iterable[Collector] = (),
         conceal: Conceal = as_it_is,
+        screens: Iterable[Screen] = (),
     ) -> None:
         self.metrics = Metrics(queue_rows=limits.queue_rows, also=figures)
         self.current = Current(source, self.metrics)
         self.draining = False
         self._log, self._limits, self._policy, self._clock, self._lookup = log, limits, policy, clock, lookup
         self._conceal = conceal
+        self._screens = tuple(screens)
         self._batcher: Batcher | None = None
 
     @contextlib.asynccontextmanager
@@ -87,6 +91,8 @@ class Service:
         rows = bundle.schema.check(asked.rows)
         if not rows:
             raise BadRows([Fault("no rows were sent; send at least one")])
+        for screen in self._screens:
+            screen(request, bundle, rows)
         if self._lookup is not None:
             await self._lookup()
         identity: str = request.state.request_id

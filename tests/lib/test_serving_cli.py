@@ -82,6 +82,34 @@ def test_workers_share_the_port_the_metrics_and_the_log(root, tmp_path):
     assert "Traceback" not in said
 
 
+def test_guarded_server_asks_for_a_key_that_is_given_while_it_runs(root, tmp_path, capsys):
+    """`serve --auth` is closed but for its probes; a key made beside it opens, until it is revoked."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with process(["-m", "lib", "serve", "--root", str(root), "--port", str(port), "--auth"], tmp_path):
+        wait(lambda: answers(f"{url}/ready"), 120)
+
+        def status(key=None):
+            headers = {} if key is None else {"X-API-Key": key}
+            return requests.post(f"{url}/predict", json=rows(1)[0], headers=headers, timeout=WAIT_S).status_code
+
+        assert status() == 401
+        assert main(["access", "grant", "ada", "--role", "learner", "--root", str(root), "--by", "root"]) == 0
+        (key,) = re.findall(r"^mlops_key_\S+$", capsys.readouterr().out, re.MULTILINE)
+        assert status(key) == 200
+        house = {**rows(1)[0], "area_m2": 10.0, "rooms": 12}
+        odd = requests.post(f"{url}/predict", json=house, headers={"X-API-Key": key}, timeout=WAIT_S)
+        assert (odd.status_code, "unlike the rows that the model learnt from" in odd.text) == (422, True)
+        assert requests.get(f"{url}/", headers={"X-API-Key": key}, timeout=WAIT_S).status_code == 403
+        assert main(["access", "revoke", key.split("_")[2], "--root", str(root), "--by", "root"]) == 0
+        assert status(key) == 401
+    said = (tmp_path / "said").read_text()
+    assert "Whoever asks needs a key" in said
+    assert key not in said
+    assert main(["trail", "--root", str(root)]) == 0
+    assert "denied" in capsys.readouterr().out
+
+
 def test_drain_says_not_ready_first_and_answers_what_comes(root, tmp_path):
     """After SIGTERM /ready is 503 while predictions are still answered; then the process ends by itself."""
     port = free_port()

@@ -1,0 +1,56 @@
+"""How much each person may ask for in a while: requests, predicted rows, and what is written down about them."""
+
+from __future__ import annotations
+
+import math
+import time
+
+from limits import RateLimitItem, parse
+from limits.storage import MemoryStorage
+from limits.strategies import SlidingWindowCounterRateLimiter
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+
+class Rates(BaseModel):
+    """In the words of `limits`, such as "600/minute"; each worker process of a server counts for itself.
+
+    Rows are counted beside requests because a thousand fit into one: whoever copies a model needs its answers, however
+    few requests they come in. `failures` are bad credentials from one address, and `told` bounds the lines in the trail
+    about each kind of refusal of one person.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    requests: str = Field(default="1200/minute")
+    rows: str = Field(default="20000/hour")
+    failures: str = Field(default="30/minute")
+    told: str = Field(default="1/minute")
+
+    @field_validator("*")
+    @classmethod
+    def _readable(cls, text: str) -> str:
+        parse(text)
+        return text
+
+
+class Meter:
+    """Counts what was taken within the last while, by a sliding window."""
+
+    def __init__(self, rates: Rates | None = None) -> None:
+        self.rates = rates or Rates()
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._items = {name: parse(text) for name, text in self.rates.model_dump().items()}
+
+    def take(self, kind: str, whose: str, *, cost: int = 1) -> int | None:
+        """Take `cost` of a kind, None when it was to be had; else nothing is taken, and returned is when to come again.
+
+        The seconds are those until something is to be had again, 1 at least.
+        """
+        item = self._items[kind]
+        if self._limiter.hit(item, whose, cost=cost):
+            return None
+        return _wait_s(self._limiter.get_window_stats(item, whose).reset_time, item)
+
+
+def _wait_s(reset: float, item: RateLimitItem) -> int:
+    return min(max(math.ceil(reset - time.time()), 1), item.get_expiry())
