@@ -158,10 +158,10 @@ class Runner:
 
     def _checkout(self, clone: Path, job: str) -> None:
         subprocess.run(["git", "clone", "--quiet", "--shared", str(self.source), str(clone)], check=True)
-        # This environment is taken as made for it.
+        self.prepare(clone, job)
+        # This environment is taken as made for it; else `make` would make it again, for this clone.
         for path in (clone / "pyproject.toml", *clone.glob("requirements*.lock"), *(clone / ".ci").iterdir()):
             os.utime(path, (1, 1))
-        self.prepare(clone, job)
 
     def _upload(self, clone: Path, options: Mapping[str, str], *, failed: bool) -> str | None:
         """Stricter than GitHub, which only warns of a missing file: what a job is to keep, it has to make."""

@@ -97,15 +97,17 @@ def write_pipeline(root: Path, pipeline: Mapping[type[Output], Step] = PIPELINE)
 
 
 def read_states(root: Path, pipeline: Mapping[type[Output], Step] = PIPELINE) -> tuple[StepState, ...]:
-    """How every step stands: done and up to date, to do, running, or stopped with its reason."""
+    """How every step stands: done and up to date, to do, running, or stopped with its reason.
+
+    What DVC holds to be up to date is done, however its last run ended: its inputs may have been put back since, and
+    DVC then takes the output from its cache and runs nothing.
+    """
     troubles = {step.name: trouble(step, root) for step in pipeline.values()}
     changed = _changed(root, troubles)
     return tuple(
-        troubles[step.name]
-        or StepState(
-            step=step.name,
-            status="to do" if step.name in changed or not (root / step.output).exists() else "done",
-        )
+        StepState(step=step.name, status="done")
+        if step.name not in changed and (root / step.output).exists()
+        else troubles[step.name] or StepState(step=step.name, status="to do")
         for step in pipeline.values()
     )
 

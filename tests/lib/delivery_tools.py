@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,14 +16,17 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 
+from lib.delivery.deployment import open_deployment
 from lib.delivery.local_cluster import Cluster, local_cluster
 from lib.delivery.reconcile import Report, reconcile
 from lib.delivery.running import Running, Spec, VersionState
 from lib.delivery.smoke import Expected, Golden
 from lib.delivery.wanted import Canary, CanaryStep, Environment, Wanted
 from lib.delivery.wanted_repository import Commit, WantedRepository
+from lib.errors import DeliveryError
 from lib.serving.drill import serving
-from tests.lib.serving_tools import wait
+from lib.settings import Settings
+from tests.lib.serving_tools import process, wait
 
 MODEL = "m"
 CANARY = Canary(steps=(CanaryStep(share=0.5, requests=20),), failures=0.0)
@@ -164,3 +169,31 @@ def servers(*versions: int) -> Iterator[dict[int, str]]:
     """One running server a version."""
     with contextlib.ExitStack() as stack:
         yield {each: f"127.0.0.1:{stack.enter_context(serving(make_app(each)))}" for each in versions}
+
+
+@contextlib.contextmanager
+def clean_environment() -> Iterator[None]:
+    """A workspace sets variables of the process; they are taken back."""
+    before = dict(os.environ)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
+
+
+@contextlib.contextmanager
+def running_cluster(settings: Settings, *options: str) -> Iterator[subprocess.Popen[str]]:
+    """The cluster as a process of its own, once it answers; killed at the end."""
+    deployment = open_deployment(settings)
+    arguments = ["-m", "lib", "cluster", "run", "--root", str(settings.root), *options]
+    with process(arguments, settings.root) as child:
+
+        def answers() -> Running | None:
+            assert child.poll() is None, (settings.root / "said").read_text()
+            with contextlib.suppress(DeliveryError):
+                return deployment.cluster.look("production")
+            return None
+
+        wait(answers, 120)
+        yield child

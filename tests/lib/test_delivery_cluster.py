@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import shutil
@@ -31,7 +30,7 @@ from lib.registry import Approval, history, load_version, register
 from lib.registry.stores import open_stores
 from lib.serving.traffic import traffic
 from lib.tracking.read import model_folder
-from tests.lib.delivery_tools import WRONG, InstantCluster, Killed, World, servers
+from tests.lib.delivery_tools import WRONG, InstantCluster, Killed, World, running_cluster, servers
 from tests.lib.delivery_tools import expected as tiny_answers
 from tests.lib.registered import FEATURES, a_run, another, houses, settings_in
 from tests.lib.serving_tools import process, wait
@@ -70,27 +69,11 @@ def expected(settings, version):
     return Expected(golden=golden, model_version=version, latency_p95_ms=5_000)
 
 
-@contextlib.contextmanager
-def cluster(settings, *options):
-    """The cluster as a process of its own, once it answers; killed at the end."""
-    deployment = open_deployment(settings)
-    arguments = ["-m", "lib", "cluster", "run", "--root", str(settings.root), *options]
-    with process(arguments, settings.root) as child:
-
-        def answers():
-            assert child.poll() is None, (settings.root / "said").read_text()
-            with contextlib.suppress(DeliveryError):
-                return deployment.cluster.look("production")
-
-        wait(answers, 120)
-        yield child
-
-
 @pytest.fixture(scope="module")
 def here(settings):
     """A running cluster in which version 1 went the whole way to production."""
     deployment = open_deployment(settings)
-    with cluster(settings):
+    with running_cluster(settings):
         ask_for(deployment, FIRST)
         assert [report.state for report in deployment.reconcile(wait_s=120)] == ["in place", "waiting"]
         deployment.approve(settings.served_model, FIRST, GRACE)
@@ -292,7 +275,7 @@ def test_a_killed_cluster_comes_back_as_it_was(here, settings, capsys):
     os.kill(address["process"], signal.SIGKILL)
     with pytest.raises(DeliveryError, match=r"no cluster answers in .*python -m lib cluster run"):
         wait(lambda: here.reconcile() is None)
-    with cluster(settings, "--proxy", "embedded"):
+    with running_cluster(settings, "--proxy", "embedded"):
         wait(lambda: here.cluster.look("production").settled, 120)
         now = here.cluster.look("production")
         assert (now.url, now.spec) == (before.url, before.spec)

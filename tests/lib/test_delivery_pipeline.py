@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import signal
@@ -12,36 +11,28 @@ from pathlib import Path
 import pandas as pd
 import psutil
 import pytest
+import requests
 import yaml
 from filelock import FileLock
 from pydantic import Field
 
+from lib.delivery.deployment import open_deployment
 from lib.delivery.feed import as_known, ensure_sales, sales_known
 from lib.delivery.pipeline import DATA, PIPELINE, find_step, read_states, run_pipeline, write_pipeline
 from lib.delivery.quality import check_quality
 from lib.delivery.step import Options, Output, Step, call, run_step, trouble
 from lib.errors import DeliveryError, Refused, SchemaError
-from lib.market import HOUSES
-from lib.registry import history
+from lib.market import FEATURES, HOUSES
+from lib.registry import Approval, history
 from lib.settings import Settings
 from lib.tracking import reproduce
 from lib.workspace import open_workspace
+from tests.lib.delivery_tools import clean_environment, running_cluster
 from tests.lib.serving_tools import process, wait
 
 STEPS = ["validate_data", "train", "evaluate", "register_candidate"]
 RELEASE = ["deploy_staging", "smoke_staging", "approve", "deploy_production", "verify", "done"]
 UNTIL = "register_candidate"
-
-
-@contextlib.contextmanager
-def clean_environment():
-    """A workspace sets variables of the process; they are taken back."""
-    before = dict(os.environ)
-    try:
-        yield
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +139,8 @@ def test_poisoned_table_is_refused_and_what_was_made_is_kept(resumed):
     }
     assert len(history("house-price-predictor", settings=Settings(root=root))) == 1
     (root / DATA).write_bytes(sound)
-    run_pipeline(root, until="validate_data")
+    (state, *_) = run_pipeline(root, until="validate_data")
+    assert (state.step, state.status) == ("validate_data", "done")
     assert outputs(root)["validate_data"] == before["validate_data"]
 
 
@@ -338,3 +330,35 @@ def test_python_m_lib_pipeline_status(resumed, capsys):
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == STEPS + RELEASE
     assert sys.executable
     assert len(PIPELINE) == 10
+
+
+def test_release_stops_for_an_approval_and_goes_on_from_there(resumed, monkeypatch):
+    """From the candidate to production: nothing is deployed again; at last clients are answered by that version."""
+    root, said = resumed[0], []
+    monkeypatch.setenv("MLOPS_APPROVERS", json.dumps(["rita"]))  # for the steps, too: they are processes
+    (root / "params.yaml").write_text("train: {trees: 8}\ndeploy_production: {replicas: 1}\n")
+    run_pipeline(root, until=UNTIL)
+    version = json.loads(outputs(root)["register_candidate"])["version"]
+    with running_cluster(settings := Settings(root=root)):
+        with pytest.raises(Refused, match=rf"stopped at approve: version {version} .*gitops approve {version} --by"):
+            run_pipeline(root, say=said.append)
+        assert ran(said) == RELEASE[:3]
+        deployment = open_deployment(settings)
+        assert deployment.cluster.look("production").serving is None
+        deployment.approve(settings.served_model, version, Approval(by="rita", reason="looked at staging"))
+
+        said.clear()
+        states = run_pipeline(root, say=said.append)
+        assert ran(said) == RELEASE[2:]
+        assert {state.status for state in states} == {"done"}
+        done = json.loads((root / "pipeline/done.json").read_text())
+        assert (done["version"], done["approved_by"], done["replaced"]) == (version, "rita", None)
+        assert deployment.status("production").state == "in place"
+        house = json.loads(pd.read_parquet(root / DATA)[list(FEATURES)].tail(1).to_json(orient="records"))[0]
+        url = f"{deployment.cluster.look('production').url}/predict"
+        assert requests.post(url, json=house, timeout=30).json()["model_version"] == version
+
+
+def ran(said: list[str]) -> list[str]:
+    """The steps that DVC ran, by what it said."""
+    return [line.split("'")[1] for line in said if line.startswith("Running stage")]
