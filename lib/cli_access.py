@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib.settings import Settings
 
 if TYPE_CHECKING:
-    from lib.governance.authority import Authority
+    from lib.governance.people import People
     from lib.governance.seals import Source
     from lib.governance.trail import Trail
     from lib.serving.app import Equipment
@@ -28,7 +30,7 @@ def guard_server(equipment: Equipment, settings: Settings) -> Equipment:
     from lib.governance.desk_routes import desk_routes
     from lib.governance.door import door, row_budget
     from lib.governance.novelty_guard import NoveltyGuard
-    from lib.governance.rates import Meter
+    from lib.governance.rates import Meter, Rates
     from lib.governance.trail import open_trail
     from lib.registry.gates import artifact_digest, signature_compatible
     from lib.registry.training_rows import rows_of_run
@@ -36,7 +38,7 @@ def guard_server(equipment: Equipment, settings: Settings) -> Equipment:
     novelty = NoveltyGuard(
         lambda version: rows_of_run(version.run_id, "train", settings=settings), columns=NOVELTY_COLUMNS
     )
-    folder, meter = settings.root / PLACE, Meter()
+    folder, meter = settings.root / PLACE, Meter(Rates(requests=settings.request_rate, rows=settings.row_rate))
     authority, trail = open_authority(folder), open_trail(folder)
     desk = Desk(authority, trail, settings=settings, gates=[artifact_digest(), signature_compatible()])
     return dataclasses.replace(
@@ -86,43 +88,44 @@ def _named(text: str) -> str:
 
 
 def _grant(options: argparse.Namespace) -> int:
-    authority, trail = _places(options)
-    person = authority.people.put(options.person, options.role)
-    trail.add("roles given", by=options.by, person=person.name, roles=sorted(person.roles))
+    with _opened(options) as (people, trail):
+        person = people.put(options.person, options.role)
+        trail.add("roles given", by=options.by, person=person.name, roles=sorted(person.roles))
+        first = person.roles and not people.keys(person.name)
     print(f"{person.name} is {', '.join(sorted(person.roles)) or 'nothing'} now.")
-    return _key(options) if person.roles and not authority.people.keys(person.name) else 0
+    return _key(options) if first else 0
 
 
 def _list(options: argparse.Namespace) -> int:
-    authority, _ = _places(options)
-    for person in authority.people.everybody():
-        print(f"{person.name}: {', '.join(sorted(person.roles)) or 'no role'}")
-        for key in authority.people.keys(person.name):
-            ended = f"revoked on {key.revoked:%Y-%m-%d %H:%M}" if key.revoked else f"until {key.expires:%Y-%m-%d %H:%M}"
-            print(f"  key {key.id}, {ended} UTC")
+    with _opened(options) as (people, _):
+        for person in people.everybody():
+            print(f"{person.name}: {', '.join(sorted(person.roles)) or 'no role'}")
+            for key in people.keys(person.name):
+                ended, when = ("revoked on", key.revoked) if key.revoked else ("until", key.expires)
+                print(f"  key {key.id}, {ended} {when:%Y-%m-%d %H:%M} UTC")
     return 0
 
 
 def _key(options: argparse.Namespace) -> int:
-    authority, trail = _places(options)
-    new = authority.people.issue(options.person)
-    trail.add("key issued", by=options.by, person=options.person, key=new.id)
+    with _opened(options) as (people, trail):
+        new = people.issue(options.person)
+        trail.add("key issued", by=options.by, person=options.person, key=new.id)
     print(f"{new.text}\nis the key of {options.person} until {new.expires:%Y-%m-%d}; it is shown this once.")
     return 0
 
 
 def _rotate(options: argparse.Namespace) -> int:
-    authority, trail = _places(options)
-    new = authority.people.rotate(options.key)
-    trail.add("key rotated", by=options.by, person=authority.people.key(new.id).person, key=new.id, instead=options.key)
+    with _opened(options) as (people, trail):
+        new = people.rotate(options.key)
+        trail.add("key rotated", by=options.by, person=people.key(new.id).person, key=new.id, instead=options.key)
     print(f"{new.text}\nreplaces key {options.key}, which opens nothing any more; it is shown this once.")
     return 0
 
 
 def _revoke(options: argparse.Namespace) -> int:
-    authority, trail = _places(options)
-    key = authority.people.revoke(options.key)
-    trail.add("key revoked", by=options.by, person=key.person, key=key.id)
+    with _opened(options) as (people, trail):
+        key = people.revoke(options.key)
+        trail.add("key revoked", by=options.by, person=key.person, key=key.id)
     print(f"Key {key.id} of {key.person} opens nothing any more, nor does any token made with it.")
     return 0
 
@@ -171,9 +174,11 @@ def _settings(options: argparse.Namespace) -> Settings:
     return settings
 
 
-def _places(options: argparse.Namespace) -> tuple[Authority, Trail]:
+@contextlib.contextmanager
+def _opened(options: argparse.Namespace) -> Iterator[tuple[People, Trail]]:
     from lib.governance.authority import open_authority
     from lib.governance.trail import open_trail
 
     folder = _settings(options).root / PLACE
-    return open_authority(folder), open_trail(folder)
+    with contextlib.closing(open_authority(folder).people) as people:
+        yield people, open_trail(folder)

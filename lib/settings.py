@@ -11,11 +11,13 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsS
 
 SQLITE = "sqlite:///"
 SECRETS = Path("/run/secrets")  # where Docker, Podman and Kubernetes put what a container must know and nobody else
+_RATE = r"^[1-9]\d*/(second|minute|hour|day)$"
 
 
 class Settings(BaseSettings):
     """Where the system keeps its things; every field can be set as `MLOPS_<FIELD>` in the environment.
 
+    `request_rate` and `row_rate` are what one person may ask of a server that asks for keys (`lib.governance.rates`).
     `redis_url` is also taken from plain `REDIS_URL`, the name that hosts and containers set; `MLOPS_REDIS_URL` wins.
     What is not in the environment is taken from a file `mlops_<field>` in /run/secrets: addresses that hold passwords.
     `signers` are files of public keys: where there are any, the server reads only models that one of them has signed.
@@ -40,6 +42,8 @@ class Settings(BaseSettings):
     pseudonym_keys: Path = Path("pseudonym_keys.json")
     signers: frozenset[Path] = frozenset()
     redis_url: str | None = Field(default=None, validation_alias=AliasChoices("mlops_redis_url", "redis_url"))
+    request_rate: str = Field(default="6000/minute", pattern=_RATE)
+    row_rate: str = Field(default="20000/hour", pattern=_RATE)
     seed: int = Field(default=0, ge=0, lt=2**128)
 
     @classmethod

@@ -96,8 +96,8 @@ class _Acts:
     def lines(self, _caller: Caller, _path: _Path, _asked: None) -> Any:
         """The newest, when all are as they were written."""
         verdict = self._trail.verify()
-        newest = [line.model_dump(mode="json") for line in self._trail.lines()[-LINES:]] if verdict.ok else []
-        return {"lines": newest, "whole": verdict.ok, "problems": verdict.problems, "head": self._trail.head}
+        newest = [_plain(line) for line in self._trail.lines()[-LINES:]] if verdict.ok else []
+        return {"lines": newest, "whole": verdict.ok, "problems": verdict.problems}
 
     def token(self, caller: Caller, _path: _Path, asked: Scopes) -> Any:
         made = self._authority.token(caller, asked.scopes, minutes=asked.minutes)

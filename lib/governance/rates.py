@@ -8,7 +8,7 @@ import time
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, field_validator
 
 
 class Rates(BaseModel):
@@ -21,10 +21,10 @@ class Rates(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    requests: str = Field(default="1200/minute")
-    rows: str = Field(default="20000/hour")
-    failures: str = Field(default="30/minute")
-    told: str = Field(default="1/minute")
+    requests: str = "6000/minute"
+    rows: str = "20000/hour"
+    failures: str = "30/minute"
+    told: str = "1/minute"
 
     @field_validator("*")
     @classmethod

@@ -55,10 +55,11 @@ def seal(trail: Trail, sources: Mapping[str, Source]) -> int:
 
 def broken_seals(trail: Trail, sources: Mapping[str, Source]) -> list[str]:
     """The records of these sources that are gone or not as they were sealed, in words."""
+    sealed = _sealed(trail)  # before the records: what is sealed meanwhile is none that is gone
     found = {(name, key): record.digest for name, source in sources.items() for key, record in source().items()}
     return [
         f"{name} {key} {'is gone' if (name, key) not in found else 'is not as it was'}: line {line} sealed it"
-        for (name, key), (line, digest) in _sealed(trail).items()
+        for (name, key), (line, digest) in sealed.items()
         if name in sources and found.get((name, key)) != digest
     ]
 

@@ -100,6 +100,7 @@ class Trail:
 
     def verify(self, *, anchor: str = "") -> Verdict:
         """Whether the trail is whole and unchanged, and has the line that `anchor`, an earlier `head`, names."""
+        head = self._sealed_head()  # before the lines: what is written meanwhile is no line that is missing
         problems: list[str] = []
         macs: dict[int, str] = {}
         before, expected = START, 1
@@ -118,7 +119,7 @@ class Trail:
                 problems.append(f"line {place} does not follow the one before it")
             macs[line.number] = before = line.mac
             expected = line.number + 1
-        return Verdict(len(macs), (*problems, *self._missing(macs), *_unanchored(anchor, macs)))
+        return Verdict(len(macs), (*problems, *self._missing(head, macs), *_unanchored(anchor, macs)))
 
     def require_whole(self) -> None:
         """Raise TrailError unless `verify` finds nothing wrong: before anything is done because a line says so."""
@@ -126,17 +127,21 @@ class Trail:
         if problems:
             raise TrailError(f"the audit trail {self.path} is not as it was written: {problems[0]}. Find out why.")
 
-    def _missing(self, macs: Mapping[int, str]) -> list[str]:
-        """What the sealed head knows and the lines do not; lines after it were written when a crash came between."""
+    def _sealed_head(self) -> str | None:
+        """What the sealed head says, None when there is none."""
         try:
-            number, mac, seal = self._head_path.read_text("ascii").split(":")
+            return self._head_path.read_text("utf-8", "replace")
         except FileNotFoundError:
+            return None
+
+    def _missing(self, sealed: str | None, macs: Mapping[int, str]) -> list[str]:
+        """What the sealed head knows and the lines do not; lines after it were written when a crash came between."""
+        if sealed is None:
             return [f"{self._head_path} is missing"] if macs else []
-        except ValueError:
-            return [f"{self._head_path} cannot be read"]
-        if not hmac.compare_digest(seal, _seal(self._key, f"{number}:{mac}")):
+        head, _, seal = sealed.rpartition(":")
+        if not hmac.compare_digest(seal.encode(), _seal(self._key, head).encode()):
             return [f"{self._head_path} is not as it was written"]
-        return _unanchored(f"{number}:{mac}", macs)
+        return _unanchored(head, macs)
 
     def _texts(self) -> list[str]:
         """The lines, but for a last one torn by a crash, which was never acknowledged."""

@@ -7,9 +7,15 @@ import re
 import pytest
 
 from lib.cli import main
+from lib.cli_access import guard_server
+from lib.cli_actions import equip_server
 from lib.errors import BadCredential
 from lib.governance.authority import open_authority
 from lib.governance.people import PREFIX
+from lib.governance.routes import ROUTES
+from lib.serving import create_app
+from lib.settings import Settings
+from tests.lib.serving_tools import forest
 
 
 @pytest.fixture
@@ -81,6 +87,20 @@ def test_actions_are_sealed_and_a_changed_one_is_told(run, tmp_path):
     code, told = run("trail")
     assert code == 1
     assert "actions 1 is not as it was: line 1 sealed it" in told
+
+
+def test_the_real_server_has_the_addresses_that_were_decided_on(tmp_path):
+    """As `serve --auth` assembles it: each asks for the permission of the table, and none is missing there."""
+    settings = Settings(root=tmp_path)
+    equipment = guard_server(equip_server(settings), settings)
+    app = create_app(
+        forest(), settings=settings, access=equipment.access, screens=equipment.screens, figures=equipment.figures,
+        extensions=equipment.extensions,
+    )  # fmt: skip
+    there = {(method, route.path) for route in app.routes for method in route.methods - {"HEAD"}}
+    assert there == set(ROUTES) - {("POST", "/alerts")}, "the hook of alerts is served where Alertmanager is"
+    assert equipment.access is not None
+    assert len(equipment.screens) == 2
 
 
 def test_mistakes_are_told_with_a_way_out(run, capsys):

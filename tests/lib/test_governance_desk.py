@@ -241,6 +241,19 @@ def test_records_are_sealed_once_and_by_source(tmp_path):
     assert broken_seals(trail, {"one": lambda: records}) == []
 
 
+def test_record_sealed_meanwhile_is_not_gone(tmp_path):
+    """Written and sealed by another process while this one looks."""
+    trail, records = Trail(tmp_path / "trail.jsonl", key=bytes(32)), {"1": Record("ada", "did it", {})}
+
+    def source():
+        now = dict(records)
+        records["2"] = Record("bob", "did more", {})
+        seal(trail, {"one": lambda: records})
+        return now
+
+    assert broken_seals(trail, {"one": source}) == []
+
+
 @pytest.fixture(scope="module")
 def server(place, authority, trail):
     settings, _ = place

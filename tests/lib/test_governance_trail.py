@@ -126,7 +126,7 @@ def test_no_line_can_be_forged_without_the_key(trail):
     assert any(".head is not as it was written" in problem for problem in problems)
 
 
-@pytest.mark.parametrize("text", ["", "1:2", "6:x:y", None])
+@pytest.mark.parametrize("text", ["", "1:2", "6:x:y", "é", None])
 def test_a_head_that_is_gone_or_made_up_is_found(trail, text):
     """Without it a cut would go unseen."""
     head = trail.path.with_suffix(".head")
@@ -193,6 +193,21 @@ def test_processes_that_write_together_make_one_chain(tmp_path):
     trail = Trail(tmp_path / "trail.jsonl", key=KEY)
     assert trail.verify().ok
     assert sorted(line.by for line in trail.lines()) == ["ada"] * 10 + ["bob"] * 10
+
+
+def test_reading_meanwhile_finds_nothing_wrong(trail, monkeypatch):
+    """A line that is written between two looks at the files is no line that is missing."""
+    texts = Trail._texts
+
+    def slowly(self):
+        found = texts(self)
+        self.add("denied", by="ada")
+        return found
+
+    monkeypatch.setattr(Trail, "_texts", slowly)
+    assert trail.verify().ok
+    monkeypatch.undo()
+    assert trail.verify().ok
 
 
 def test_unwritable_trail_is_a_clear_error(tmp_path):

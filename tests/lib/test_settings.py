@@ -10,6 +10,13 @@ from pydantic import ValidationError
 from lib.settings import Settings, sqlite_path
 
 
+@pytest.mark.parametrize("rate", ["", "0/hour", "many/hour", "5", "5/year", "5/hour; 6/day"])
+def test_rate_that_is_none_is_refused(rate):
+    """A server must not start with a limit that nobody meant."""
+    with pytest.raises(ValidationError, match="row_rate"):
+        Settings(row_rate=rate)
+
+
 def test_names_that_the_course_was_ordered_with_are_the_defaults():
     """The experiment and the store have their documented names without any setting."""
     settings = Settings()
