@@ -67,6 +67,11 @@ def events_of(connection: DuckDBPyConnection, view: FeatureView, folder: Path) -
         FROM ({_checked(connection, view, _source(view, folder))})"""
 
 
+def event_files(view: FeatureView, folder: Path) -> list[Path]:
+    """The files of the events that were ingested for a view."""
+    return sorted(_folder(folder, view).glob("*.parquet"))
+
+
 def to_arrow(frame: pd.DataFrame, columns: list[str], what: str) -> pa.Table:
     """The named columns of a frame, where pandas' NaN means that a value is missing.
 
@@ -123,7 +128,7 @@ def filled(name: str, sql: str, what: str) -> str:
 def _source(view: FeatureView, folder: Path) -> str:
     if view.source is not None:
         return view.source
-    parts = sorted(_folder(folder, view).glob("*.parquet"))
+    parts = event_files(view, folder)
     if parts:
         return f"SELECT * FROM {parquet(*parts)}"
     kinds = {view.entity: view.key_type} | dict.fromkeys(view.times, "timestamp") | view.columns

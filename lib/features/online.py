@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -102,6 +102,14 @@ def read(
         features = [value for view in views for value in _held(view, next(values), at_us, strict=strict)]
         answers.append({**row, **dict(zip(names, features, strict=True))})
     return answers
+
+
+def forget(redis: Redis, view: FeatureView, keys: Iterable[Any], *, namespace: str) -> int:
+    """Remove the values of the entities with these keys; the number of those that had any."""
+    prefix = _prefix(view, namespace)
+    names = [prefix + str(key) for key in keys]
+    with _speaking(f"{view.reference} was not forgotten for all of {len(names)} keys:"):
+        return int(redis.delete(*names))
 
 
 def epoch_us(moment: datetime) -> int:

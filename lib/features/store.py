@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Self, overload
+from typing import TYPE_CHECKING, Any, Self, cast, overload
 
 from lib.errors import FeatureError
 from lib.features import catalogue, offline, online
 from lib.features.engine import literal, open_engine
 from lib.features.events import append, events_of, to_arrow
+from lib.features.forget import Concerns, Forgotten, forget_events
 from lib.features.online import Materialised
 from lib.features.view import FeatureView
 from lib.redis_server import open_redis
@@ -188,6 +189,27 @@ class FeatureStore:
             self._client(), rows, self._all_resolved(views), at=at or self._clock(), strict=at is not None,
             namespace=self._namespace, full_names=full_names,
         )  # fmt: skip
+
+    def forget(self, view: View, concerns: Concerns, *, keys: Iterable[Any] = ()) -> Forgotten:
+        """Remove the ingested events for which `concerns(event)` holds, and online values of their entities and `keys`.
+
+        Other events of these entities are kept, and come back online with the next `materialise`. A view with a
+        `source` has no events of its own: clean the tables that it reads, and name the `keys`. Raises FeatureError.
+        """
+        known = self._resolved(view)
+        events, found = forget_events(known, self._folder, concerns)
+        entities = {*found, *keys}
+        gone = online.forget(self._client(), known, entities, namespace=self._namespace) if entities else 0
+        return Forgotten(known.reference, events, gone)
+
+    def everything_online(self) -> Iterator[tuple[str, str]]:
+        """Each key under the store's namespace with its value as it stands in Redis; nothing where none is in use."""
+        if self._redis is None and self._settings.redis_url is None:
+            return
+        redis = self._client()
+        for key in redis.scan_iter(f"{self._namespace}:*"):
+            value = cast("bytes | None", redis.get(key))
+            yield key.decode(), "" if value is None else value.decode(errors="replace")
 
     def _resolved(self, view: View) -> FeatureView:
         """The applied view that is meant; remembered, because what was applied never changes."""

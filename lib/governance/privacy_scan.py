@@ -27,6 +27,7 @@ _NAMED = {
     "birth": frozenset({"birth", "birthday", "birthdate", "dob"}),
     "iban": frozenset({"iban"}),
 }
+NAMED_KINDS = frozenset(_NAMED)
 # What is called a name and is nobody's.
 _NOT_OF_PEOPLE = frozenset({"file", "column", "model", "feature", "host", "run", "experiment", "city", "country"})
 

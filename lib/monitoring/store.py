@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -112,17 +112,20 @@ class PredictionStore:
     """
 
     def __init__(self, path: Path, *, matures: timedelta = MATURES, memory_mb: int = 1_024) -> None:
+        self.matures, self._path, self._memory_mb = matures, path, memory_mb
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._open()
+
+    def _open(self) -> None:
         import duckdb
 
-        self.matures, self._path = matures, path
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
             self.connection = duckdb.connect(
-                str(path), config={"memory_limit": f"{memory_mb}MB", "autoinstall_known_extensions": False}
+                str(self._path), config={"memory_limit": f"{self._memory_mb}MB", "autoinstall_known_extensions": False}
             )
         except duckdb.IOException as error:
             raise MonitoringError(
-                f"{path} cannot be opened: {error}. Close the other process that has it open, or name another file."
+                f"{self._path} cannot be opened: {error}. Close the other process that has it open, or name another."
             ) from error
         self.connection.execute("SET TimeZone = 'UTC'; SET enable_progress_bar = false")
         self.connection.execute(_TABLES)
@@ -185,6 +188,28 @@ class PredictionStore:
                 raise MonitoringError(f"{empty} labels have no id, time or value. Send them once they are known.")
         return self._lines("labels") - before
 
+    def forget(self, requests: Iterable[tuple[str, int]]) -> int:
+        """Remove these (request_id, row) with their labels, and write the file anew so that nothing of them is left.
+
+        Returns the number of predictions that are gone.
+        """
+        import pyarrow as pa
+
+        pairs = list(requests)
+        ids, rows = pa.array([each for each, _ in pairs], pa.string()), pa.array([row for _, row in pairs], pa.int32())
+        before = self._lines("predictions")
+        self.connection.register("__gone", pa.table({"request_id": ids, "row": rows}))
+        with self._transaction():
+            for table in ("predictions", "labels"):
+                self.connection.execute(
+                    f"DELETE FROM {table} t USING __gone g WHERE t.request_id = g.request_id AND t.row = g.row"
+                )
+        gone = before - self._lines("predictions")
+        self.connection.unregister("__gone")
+        if gone:
+            self._rewrite()
+        return gone
+
     def count(self, as_of: datetime) -> Counts:
         """How much is known at a moment, and what is wrong with it."""
         (found,) = self.connection.execute(_COUNTS, {"as_of": as_of, "matures": self.matures}).fetchall()
@@ -212,6 +237,17 @@ class PredictionStore:
             "ORDER BY asked_at, request_id, row",
             [since, until, *([] if version is None else [version])],
         ).df()
+
+    def _rewrite(self) -> None:
+        """DuckDB keeps deleted rows in the blocks of its file until it needs them: copy what is left into a new one."""
+        fresh = self._path.with_name(f".{self._path.name}.fresh")
+        fresh.unlink(missing_ok=True)
+        self.connection.execute(f"ATTACH {_literal(str(fresh))} AS fresh")
+        (name,) = self.connection.execute("SELECT current_database()").fetchall()[0]
+        self.connection.execute(f"COPY FROM DATABASE {_quoted(name)} TO fresh; DETACH fresh")
+        self.connection.close()
+        fresh.replace(self._path)
+        self._open()
 
     def _lines(self, table: str) -> int:
         ((lines,),) = self.connection.execute(f"SELECT count(*) FROM {table}").fetchall()

@@ -3,5 +3,6 @@
 from lib.versioning.compare import Diff, Move, diff
 from lib.versioning.remote import pull, push
 from lib.versioning.snapshots import DataVersion, fetch, snapshot, versions
+from lib.versioning.withdraw import withdraw
 
-__all__ = ["DataVersion", "Diff", "Move", "diff", "fetch", "pull", "push", "snapshot", "versions"]
+__all__ = ["DataVersion", "Diff", "Move", "diff", "fetch", "pull", "push", "snapshot", "versions", "withdraw"]

@@ -23,7 +23,7 @@ def push(folder: str | Path, *, root: str | Path | None = None) -> int:
     git history.
     """
     home, remote = find_root(root), Path(folder).absolute()
-    with repository(home, config=_remote(remote)) as repo:
+    with repository(home, config=remote_config(remote)) as repo:
         remote.mkdir(parents=True, exist_ok=True)
         count = int(repo.push(remote=_NAME))
         _carry(home / VERSIONS, remote / VERSIONS)
@@ -42,7 +42,7 @@ def pull(folder: str | Path, *, root: str | Path | None = None) -> int:
         raise VersionError(
             f"{remote} is not a folder, so nothing can be pulled from it. Push to it first, or mount it."
         )
-    with repository(home, config=_remote(remote)) as repo:
+    with repository(home, config=remote_config(remote)) as repo:
         _carry(remote / VERSIONS, home / VERSIONS)
         count = int(repo.fetch(remote=_NAME))
         _require_all(repo, remote)
@@ -54,8 +54,14 @@ def pull(folder: str | Path, *, root: str | Path | None = None) -> int:
     return count
 
 
-def _remote(folder: Path) -> dict[str, Any]:
+def remote_config(folder: Path) -> dict[str, Any]:
+    """DVC's settings with `folder` as its remote."""
     return {"remote": {_NAME: {"url": str(folder)}}}
+
+
+def remote_path(repo: Repo, digest: str) -> Path:
+    """Where the remote of a repository that was opened with `remote_config` keeps the bytes with that MD5."""
+    return Path(repo.cloud.get_remote_odb(_NAME).oid_to_path(digest))
 
 
 def _require_all(repo: Repo, remote: Path) -> None:
