@@ -11,6 +11,7 @@ from pathlib import Path
 from lib.cli_actions import add_actions, equip_server
 from lib.cli_drift import add_drift
 from lib.cli_gitops import add_cluster, add_deliver, add_gitops
+from lib.cli_monitor import add_monitor
 from lib.cli_trial import add_smoke, add_try
 from lib.errors import LibError, ServingError
 from lib.settings import Settings
@@ -67,6 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_pipeline(commands)
     _add_ct(commands)
     add_actions(commands)
+    add_monitor(commands)
     add_cluster(commands)
     add_gitops(commands)
     add_deliver(commands)
