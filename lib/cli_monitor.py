@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from lib.monitoring.rules import ActionName
 
 OUT = Path("out", "monitor")
+ROOT = Path("out", "serving")
+TOKEN = Path("/run/secrets/alerts_token")
 _PARAMS = {"train": {"trees": 20, "min_leaf": 3, "train": 0.9, "validation": 0.04}}
 _DAY_S = 86_400.0
 
@@ -35,6 +37,44 @@ def add_monitor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     monitor.add_argument("--days", type=int, default=92, help="how long it is watched")
     monitor.add_argument("--port", type=int, default=0, help="for the server and its control room, else a free one")
     monitor.add_argument("--out", type=Path, default=OUT, help=f"for monitor.png, monitor.json and a registry ({OUT})")
+    watch = commands.add_parser("watch", help="judge the predictions of a running server, for Prometheus and alerts")
+    watch.set_defaults(run=_watch)
+    watch.add_argument("--root", type=Path, help=f"where the server keeps its things (MLOPS_ROOT, else {ROOT})")
+    watch.add_argument("--server", default="http://127.0.0.1:8000", metavar="URL", help="whose /metrics are asked")
+    watch.add_argument("--labels", type=Path, metavar="FOLDER", help="where ground truth comes (ROOT/labels)")
+    watch.add_argument("--reference", type=Path, metavar="FILE", help="CSV or Parquet of houses to compare days with")
+    watch.add_argument("--every", type=float, default=900.0, metavar="SECONDS", help="between two looks")
+    watch.add_argument("--host", default="127.0.0.1")
+    watch.add_argument("--port", type=int, default=9109, help="for /metrics and, with a token, /alerts")
+    watch.add_argument("--token", type=Path, default=TOKEN, metavar="FILE", help="what Alertmanager must know")
+    watch.add_argument("--amount", type=float, help="what manual mode answers; without it every request is refused")
+    watch.add_argument("--per", metavar="INPUT", help="for each unit of this input, such as area_m2")
+
+
+def _watch(options: argparse.Namespace) -> int:
+    from lib.monitoring.actions import FallBack, ManualMode
+    from lib.monitoring.audit import ActionLog
+    from lib.monitoring.beside import Beside, monitor_app
+    from lib.monitoring.catalogue import RULES
+    from lib.monitoring.hook import alerts_hook
+    from lib.monitoring.manual import Fallback, Switch
+    from lib.monitoring.respond import Responder
+    from lib.serving.server import run_app
+
+    settings = Settings()
+    if options.root is not None or "root" not in settings.model_fields_set:
+        settings = settings.model_copy(update={"root": options.root or ROOT})
+    beside = Beside(settings, options.server, options.labels or settings.root / "labels", reference=options.reference)
+    folder, hook = settings.root / "monitoring", None
+    rule = None if options.amount is None else Fallback(amount=options.amount, per=options.per)
+    if options.token.is_file():
+        actions = (FallBack(settings.served_model, settings), ManualMode(Switch(folder / "manual.json"), rule))
+        responder = Responder(RULES, actions, ActionLog(folder / "actions.jsonl"), tell=beside.figures.count_action)
+        hook = alerts_hook(responder, token=options.token.read_text("utf-8").strip())
+    else:
+        print(f"{options.token} is not there, so Alertmanager cannot call and nothing is done about alerts.")
+    run_app(monitor_app(beside, every_s=options.every, hook=hook), host=options.host, port=options.port)
+    return 0
 
 
 def _monitor(options: argparse.Namespace) -> int:

@@ -79,18 +79,19 @@ class Monitor:
     """Made once; `store` has what was logged and labelled until the moment of each look.
 
     `served` says which version answers, `bad_rows` the share of broken rows that came in lately, None for too few to
-    say; `inputs` judges days against a history, where there is one. Times of looks only go forward.
+    say; `inputs` judges days against a history, once there is one. Without a responder the figures are told and
+    nothing is judged: whoever scrapes them does. Times of looks only go forward.
     """
 
     def __init__(
         self,
         store: PredictionStore,
         figures: Figures,
-        responder: Responder,
+        responder: Responder | None,
         *,
         served: Callable[[], Served | None],
         bad_rows: Callable[[], float | None],
-        inputs: InputWatch | None = None,
+        inputs: Callable[[], InputWatch | None],
         rules: Sequence[Rule] = RULES,
     ) -> None:
         self._store, self._figures, self._responder = store, figures, responder
@@ -161,9 +162,10 @@ class Monitor:
         return rows
 
     def _show_drift(self, at: datetime) -> tuple[tuple[str, ...], float | None]:
-        if self._inputs is None:
+        inputs = self._inputs()
+        if inputs is None:
             return (), None
-        found = self._inputs.judge(self._store, at)
+        found = inputs.judge(self._store, at)
         self._figures.show_drift(found)
         drifted = tuple(column for column, _, _, _, drifted in found if drifted)
         return drifted, max((value / limit for _, _, value, limit, _ in found), default=None)
@@ -185,6 +187,8 @@ class Monitor:
         self._counted = kinds, judged
 
     def _act(self, at: datetime) -> tuple[list[Alert], list[Entry]]:
+        if self._responder is None:
+            return [], []
         self._samples.scrape(at.timestamp(), readings(self._figures.collect()), job=JOB)
         changed = self._evaluator.evaluate(self._samples, at)
         self._figures.show_alerts(self._evaluator.rules, self._evaluator.active)

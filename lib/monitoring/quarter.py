@@ -168,12 +168,13 @@ class _Quarter:
         houses = self._story.houses
         known = houses[houses["listed_on"] < pd.Timestamp(self._story.serves)]
         past = History(known, WATCHED, day="listed_on", schema=HOUSES)
+        inputs = InputWatch(past, first=self._story.starts - timedelta(days=7))
         refusals = Refusals()
         refusals.share(self._service.metrics.read())
         return Monitor(
             store, self._figures, self._responder, served=lambda: self._served,
             bad_rows=lambda: refusals.share(self._service.metrics.read()),
-            inputs=InputWatch(past, first=self._story.starts - timedelta(days=7)),
+            inputs=lambda: inputs,
         )  # fmt: skip
 
     def morning(self, day: date, store: PredictionStore, monitor: Monitor) -> Look:
