@@ -15,16 +15,19 @@ FOLDER = Path(__file__).parent / "container"
 HEADER = "Written by `make assets` from lib/monitoring/{source}: change it there.\n{about}"
 RULES_ABOUT = "What is an alert, and how long it must last. prometheus.yaml beside this folder says what is measured."
 ROUTING_ABOUT = (
-    "Who is told: the monitor beside the server, which acts by the rules. People read Alertmanager's own page until you\n"
-    "give the receivers your mail server or chat, too."
+    "Who is told: the monitor beside the server, which acts by the rules. People read Alertmanager's own page, until\n"
+    "you give the receivers your mail server or chat, too."
 )
-ROUTING = Routing(webhook="http://monitor:9109/alerts", token_file="/run/secrets/alerts_token")  # noqa: S106  a file's name
+TOKEN = "/run/secrets/alerts_token"  # noqa: S105  a file's name
+ROUTING = Routing(webhook="http://monitor:9109/alerts", token_file=TOKEN)
 
 
 def files() -> dict[Path, str]:
     """Each file and its text."""
     rules = as_yaml(rule_file(GROUPS), header=HEADER.format(source="catalogue.py", about=RULES_ABOUT))
-    routing = as_yaml(configuration(RULES, ROUTING), header=HEADER.format(source="alertmanager.py", about=ROUTING_ABOUT))
+    routing = as_yaml(
+        configuration(RULES, ROUTING), header=HEADER.format(source="alertmanager.py", about=ROUTING_ABOUT)
+    )
     boards = {
         FOLDER / f"grafana/dashboards/{board.name}.json": json.dumps(dashboard(board), indent=1) + "\n"
         for board in BOARDS

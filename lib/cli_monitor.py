@@ -78,7 +78,7 @@ def _watch(options: argparse.Namespace) -> int:
 
 
 def _monitor(options: argparse.Namespace) -> int:
-    from lib.delivery.retrain import retrain
+    from lib.delivery.retrain import first_version, retrain
     from lib.monitoring.quarter import watch_quarter
     from lib.monitoring.quarter_picture import draw_quarter
     from lib.monitoring.story import tell
@@ -89,14 +89,17 @@ def _monitor(options: argparse.Namespace) -> int:
     settings = Settings(root=open_workspace(options.out / "work", fresh=True))
     (settings.root / "params.yaml").write_text(yaml.safe_dump(_PARAMS), "utf-8")
 
+    def first(sales: pd.DataFrame) -> tuple[int, str]:
+        return first_version(settings.root, sales, settings=settings)
+
     def train(sales: pd.DataFrame) -> tuple[int | None, str]:
         return retrain(settings.root, sales)
 
     try:
         with _progress((story.ends - story.serves).days) as (say, passed):
             record = watch_quarter(
-                story, train=train, settings=settings, restraints=_restraints(), port=options.port, say=say,
-                passed=passed,
+                story, first=first, train=train, settings=settings, restraints=_restraints(), port=options.port,
+                say=say, passed=passed,
             )  # fmt: skip
     except KeyboardInterrupt:
         print(f"Stopped; nothing was written but the work in {settings.root}, which the next start clears.")

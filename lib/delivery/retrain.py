@@ -8,10 +8,26 @@ from pathlib import Path
 
 import pandas as pd
 
-from lib.delivery.pipeline import DATA, find_step, run_pipeline
+from lib.delivery.pipeline import DATA, PIPELINE, find_step, run_pipeline, write_pipeline
+from lib.delivery.step import run_step
 from lib.delivery.steps import Evaluated
 from lib.delivery.trial import read_candidate
 from lib.errors import DeliveryError
+from lib.settings import Settings
+
+_STEPS = ("validate_data", "train", "evaluate", "register_candidate")
+
+
+def first_version(root: Path, sales: pd.DataFrame, *, settings: Settings) -> tuple[int, str]:
+    """The same steps, here and now, for a registry that knows no version yet: there is nothing to resume or to skip.
+
+    Raises what the steps raise, so Refused for data that must not be learnt from.
+    """
+    _keep(sales, root / DATA)
+    write_pipeline(root)
+    for name in _STEPS:
+        run_step(find_step(name), PIPELINE, root=root, settings=settings)
+    return _judged(root)
 
 
 def retrain(
@@ -26,13 +42,18 @@ def retrain(
     if sales is not None:
         _keep(sales, root / DATA)
     before = _candidate(root)
-    run_pipeline(root, until="register_candidate", say=say)
-    candidate = read_candidate(root)
-    if candidate.version == before:
-        return None, f"nothing is new since candidate {before} of {candidate.model}, so it was not trained again"
+    run_pipeline(root, until=_STEPS[-1], say=say)
+    version, said = _judged(root)
+    if version == before:
+        return None, f"nothing is new since candidate {before}, so it was not trained again"
+    return version, said
+
+
+def _judged(root: Path) -> tuple[int, str]:
+    version = read_candidate(root).version
     found = Evaluated.model_validate_json((root / find_step("evaluate").output).read_text("utf-8"))
     errors = f"RMSE {found.rmse:,.0f} against {found.opponent_rmse:,.0f} EUR of {found.opponent}"
-    return candidate.version, f"candidate {candidate.version}: {errors} on {found.rows} unseen sales"
+    return version, f"candidate {version}: {errors} on {found.rows} unseen sales"
 
 
 def _candidate(root: Path) -> int | None:

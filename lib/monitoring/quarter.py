@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lib.errors import MonitoringError, NoModel
+from lib.errors import NoModel
 from lib.market import FEATURES, HOUSES, PRICE
 from lib.monitoring.accepted import Accepted
 from lib.monitoring.actions import FallBack, ManualMode, Retrain
@@ -83,6 +83,7 @@ class _Clock:
 def watch_quarter(
     story: Story,
     *,
+    first: Callable[[pd.DataFrame], tuple[int, str]],
     train: Train,
     settings: Settings,
     restraints: Mapping[ActionName, Restraint] | None = None,
@@ -93,12 +94,12 @@ def watch_quarter(
     """Go through the story and return what was found and done; `passed` is told of each day.
 
     The registry of `settings` must not know the served model yet. Raises ServingError for a port that is taken, and
-    what `train` raises for the first version.
+    what `first` raises, which trains the version that the story begins with.
     """
     listen(port).close()  # said before anything is trained
     quarter = _Quarter(story, train, settings, restraints=restraints or {}, say=say)
     with (
-        quarter.served(port) as url,
+        quarter.served(first, port) as url,
         PredictionStore(settings.root / "monitoring" / "truth.duckdb", matures=MATURES) as store,
     ):
         say(f"{url}/ shows it while it lasts")
@@ -142,11 +143,9 @@ class _Quarter:
         self._url = ""
 
     @contextmanager
-    def served(self, port: int) -> Iterator[str]:
+    def served(self, first: Callable[[pd.DataFrame], tuple[int, str]], port: int) -> Iterator[str]:
         """The first version behind a real server, whose address is given."""
-        version, said = self._train(self._story.known(self._story.serves, since=self._since(self._story.serves)))
-        if version is None:
-            raise MonitoringError(f"there is no first version to watch: {said}. Take another seed, or more rows a day.")
+        version, said = first(self._story.known(self._story.serves, since=self._since(self._story.serves)))
         self._say(said)
         self._promote(version)
         room = control_room(

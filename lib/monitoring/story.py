@@ -20,7 +20,7 @@ QUARTER_DAYS = 92
 AFTER_DAYS = 60
 """The market goes on so long after the quarter, so that what was answered in it can be held against the truth."""
 BROKEN_DAY, BROKEN_DAYS = 66, 4
-_EARLIER = {"concept": -66, "none": 0}
+_EARLIER = {"concept": -88, "none": 0}
 _LATER = 20
 
 
@@ -71,7 +71,7 @@ def tell(
     """The story "quarter", or a scenario of lib.market by its name.
 
     In "quarter" the price level falls by a fifth (`regime`), and for some days a supplier sends areas in square feet
-    (taken from `schema_break`). What moves prices sets in nine weeks before the quarter, for it is seen in labels
+    (taken from `schema_break`). What moves prices sets in twelve weeks before the quarter, for it is seen in labels
     alone, and these come late; what moves the inputs sets in on its 20th day. Raises DataError for another name.
     """
     if name != "quarter" and name not in SCENARIOS:
