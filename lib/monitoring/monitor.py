@@ -129,6 +129,7 @@ class Monitor:
         )
         figure = next((each for each in found if each.version == served.version), None)
         if figure is None or "rmse" not in figure.metrics:
+            self._figures.show_no_error()
             return figure, accepted
         rmse, counts = figure.metrics["rmse"], self._store.count(at)
         self._figures.show_error(

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
 APPROVER = "the approver of this story"
 APPROVAL_DAYS = 2
-LEARNT_DAYS = 100
+LEARNT_DAYS = 60
 """A training learns from the sales of so many days: older ones are of another market."""
 RULE = Fallback(amount=2_600, per="area_m2")
 MATURES = timedelta(days=90)
@@ -183,8 +183,8 @@ class _Quarter:
             version = self._coming[1]
             self._coming = None
             self._promote(version)
-            self._await(version)
             self._note(day, version, f"approved by {APPROVER}")
+            self._settle(day)
         store.take_predictions(self._settings.prediction_folder)
         labels = self._labels(day)
         if len(labels):
@@ -241,7 +241,7 @@ class _Quarter:
         )  # fmt: skip
 
     def _settle(self, day: date) -> None:
-        """After the actions of a morning: wait for the version that they want, and note one that came back."""
+        """Wait for what is wanted now, the champion or manual mode's rule, and note a version that came back."""
         manual = self._switch.read() is not None
         champion = history(self._model, settings=self._settings)[-1].champion
         self._await(0 if manual else champion)
@@ -288,11 +288,11 @@ class _Quarter:
         houses = self._story.houses.set_index("house_id")
         table = pd.DataFrame.from_dict(self._answers, orient="index", columns=["answer", "version"])
         table = table.join(houses[["listed_on", PRICE]]).dropna()
-        for day, rows in table.groupby("listed_on"):
+        for (day, version), rows in table.groupby(["listed_on", "version"]):
             errors = rows["answer"].to_numpy(dtype=float) - rows[PRICE].to_numpy(dtype=float)
             when = pd.Timestamp(str(day)).date()
             yield Answered(
-                day=when, version=int(rows["version"].iloc[0]), n=len(rows),
+                day=when, version=int(str(version)), n=len(rows),
                 rmse=float(np.sqrt(np.square(errors).mean())), refused=self._refused.get(when, 0),
             )  # fmt: skip
 

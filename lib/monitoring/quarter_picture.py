@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from lib.monitoring.record import Answered, Raised, Record
+from lib.monitoring.record import Raised, Record, mean
 from lib.tracking.plots import ACCENT, INK, PALE, WARN, canvas, readable_thousands
 
 if TYPE_CHECKING:
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _TRUE, _MOVED, _BROKEN = "#e3b04b", "#e9eef1", "#f4d9d2"
+BEFORE = timedelta(days=90)
 _SIGNS = {"done": ("^", ACCENT, 9), "undone": ("v", ACCENT, 8), "failed": ("x", WARN, 8)}
-_WEEK = 7
 
 
 def draw_quarter(record: Record) -> Figure:
@@ -52,13 +52,13 @@ def _style(axes: Axes) -> None:
 
 def _shade(panels: Sequence[Axes], record: Record) -> None:
     """What really happened, named once at the top."""
-    moves, first = record.truth.starts, record.answered[0].day
+    moves, first = record.truth.starts, _first(record)
     events = [(moves, record.truth.ends or record.ends, _MOVED, f"market: {record.truth.scenario}")] if moves else []
     if record.broken is not None:
         events.append((*record.broken, _BROKEN, "areas in square feet"))
     for starts, ends, colour, note in events:
         left, right = max(starts, first), min(ends, record.ends)
-        if left >= record.ends:
+        if left >= min(max(ends, starts + timedelta(days=1)), record.ends):
             continue
         for axes in panels:
             axes.axvspan(_day(left), _day(max(right, left + timedelta(days=1))), color=colour, linewidth=0, zorder=0)
@@ -69,9 +69,9 @@ def _shade(panels: Sequence[Axes], record: Record) -> None:
 
 
 def _draw_error(axes: Axes, record: Record) -> None:
-    weeks = [record.answered[place : place + _WEEK] for place in range(len(record.answered) - _WEEK + 1)]
-    places = _places(week[_WEEK // 2].day for week in weeks)
-    axes.plot(places, [_together(week) for week in weeks], color=_TRUE, linewidth=2.2, label="in truth, mean of a week")
+    weeks = record.weeks()
+    places = _places(week[len(week) // 2].day for week in weeks)
+    axes.plot(places, [mean(week) for week in weeks], color=_TRUE, linewidth=2.2, label="in truth, mean of a week")
     known = [look for look in record.looks if look.error is not None]
     for version in dict.fromkeys(look.version for look in known):
         mine = [look for look in known if look.version == version]
@@ -90,6 +90,8 @@ def _draw_error(axes: Axes, record: Record) -> None:
             label="accepted, for sales as quick" if first else None,
         )  # fmt: skip
     for release in record.releases:
+        if release.day < _first(record):
+            continue
         axes.axvline(_day(release.day), color=INK, linewidth=0.8)
         axes.annotate(
             f"version {release.version}", (_day(release.day), 0.0), xycoords=("data", "axes fraction"), xytext=(3, 4),
@@ -97,10 +99,10 @@ def _draw_error(axes: Axes, record: Record) -> None:
         )  # fmt: skip
     axes.axvline(_day(record.starts), color=PALE, linewidth=1, linestyle=":")
     axes.set_ylabel("RMSE, EUR", fontsize=9, color=INK)
-    top = max([_together(week) for week in weeks] + [look.error.value for look in known if look.error])
-    axes.set_ylim(0, 1.25 * top)
+    top = max([mean(week) for week in weeks] + [look.error.value for look in known if look.error])
+    axes.set_ylim(0, 1.45 * top)
     readable_thousands(axes.yaxis)
-    axes.legend(frameon=False, fontsize=9, loc="upper left", ncols=3)
+    axes.legend(frameon=False, fontsize=9, loc="upper left")
 
 
 def _draw_inputs(axes: Axes, record: Record) -> None:
@@ -158,9 +160,14 @@ def _legend(axes: Axes) -> None:
 def _dates(axes: Axes, record: Record) -> None:
     from matplotlib.dates import DateFormatter, WeekdayLocator
 
-    axes.set_xlim(_day(record.starts - timedelta(days=28)), _day(record.ends))
+    axes.set_xlim(_day(_first(record)), _day(record.ends))
     axes.xaxis.set_major_locator(WeekdayLocator(byweekday=0, interval=2))  # type: ignore[no-untyped-call]
     axes.xaxis.set_major_formatter(DateFormatter("%d %b"))  # type: ignore[no-untyped-call]
+
+
+def _first(record: Record) -> date:
+    """Where the picture begins: some weeks before the quarter, so that what was good before is in it."""
+    return max(record.answered[0].day, record.starts - BEFORE)
 
 
 def _day(day: date) -> Any:
@@ -171,8 +178,3 @@ def _day(day: date) -> Any:
 def _places(moments: Iterable[date]) -> Any:
     """Several of them."""
     return list(moments)
-
-
-def _together(days: Sequence[Answered]) -> float:
-    """The error of all answers of these days."""
-    return float((sum(each.n * each.rmse**2 for each in days) / sum(each.n for each in days)) ** 0.5)

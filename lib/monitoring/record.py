@@ -6,9 +6,11 @@ from collections.abc import Iterator, Sequence
 from datetime import date, datetime, timedelta
 
 from lib.market import Truth
+from lib.monitoring.catalogue import LEAST_LABELS
 from lib.monitoring.compare import Frozen
 from lib.monitoring.monitor import Look
 
+ABOUT_MODEL = ("ModelErrorSevere", "ModelErrorHigh", "ConceptDrift")
 ABOUT_ERROR = ("ModelErrorSevere", "ModelErrorHigh", "AccuracyBudgetLeaking")
 _KINDS = {"ConceptDrift": "concept", "DataDrift": "data", "LabelsMissing": "labels"}
 HARM = 1.08
@@ -24,7 +26,10 @@ class Release(Frozen):
 
 
 class Answered(Frozen):
-    """The answers of a day held against what the houses sold for in the end, and how many requests were refused."""
+    """The answers of a day held against what the houses sold for in the end, and how many requests were refused.
+
+    Only of houses that did sell before the market's end. Version 0 is the rule of manual mode.
+    """
 
     day: date
     version: int
@@ -62,12 +67,12 @@ class Record(Frozen):
         first = self.answered[0].day
         until = min(self.truth.starts or self.ends, first + timedelta(days=28))
         calm = [each for each in self.answered if each.day < until] or list(self.answered[:7])
-        return _mean(calm)
+        return mean(calm)
 
     def harmed(self, day: date) -> bool:
         """Whether the answers of the four weeks before `day` were in truth worse than an alert allows."""
-        lately = [each for each in self.answered if day - timedelta(days=28) <= each.day < day]
-        return bool(lately) and _mean(lately) > HARM * self.before
+        lately = [each for each in self.answered if each.version and day - timedelta(days=28) <= each.day < day]
+        return bool(lately) and mean(lately) > HARM * self.before
 
     def raised(self) -> list[Raised]:
         """Each alert that fired, oldest first."""
@@ -86,14 +91,18 @@ class Record(Frozen):
             for key, (at, change) in begun.items()
         ]  # fmt: skip
 
-    def recovered(self) -> date | None:
-        """The day from which on no week of answers is worse than an alert allows; None while the last one is."""
-        weeks = self._weeks()
-        bad = [place for place, week in enumerate(weeks) if _mean(week) > HARM * self.before]
-        return None if not bad or bad[-1] + 1 == len(weeks) else weeks[bad[-1] + 1][0].day
+    def well_since(self) -> date | None:
+        """The day from which on no alert about the model fires any more, with enough labels to say so; None if none."""
+        about = [each for each in self.raised() if each.rule in ABOUT_MODEL]
+        last = max((each.resolved.date() if each.resolved else self.ends for each in about), default=self.starts)
+        told = [look.at.date() for look in self.looks if look.labels >= LEAST_LABELS and look.at.date() >= last]
+        return min(told, default=None)
 
-    def _weeks(self) -> list[tuple[Answered, ...]]:
-        return [self.answered[place : place + 7] for place in range(len(self.answered) - 6)]
+    def weeks(self) -> list[tuple[Answered, ...]]:
+        """Seven days each, one beginning with every day, on which a model answered sound requests."""
+        broken = self.broken or (self.ends, self.ends)
+        days = [each for each in self.answered if each.version and not broken[0] <= each.day < broken[1]]
+        return [tuple(days[place : place + 7]) for place in range(len(days) - 6)]
 
     def _justified(self, rule: str, day: date) -> bool:
         """Whether there was what the rule is about; the market's kind of move is the one that it names."""
@@ -114,7 +123,7 @@ class Record(Frozen):
         if self.broken is not None:
             yield f"in truth: from {self._day(self.broken[0])} to {self._day(self.broken[1])} the feed is broken."
         happened = [*self._told_alerts(raised), *self._told_actions(), *self._told_releases()]
-        for day, text in sorted(happened, key=lambda each: each[0]):
+        for day, text in sorted(dict.fromkeys(happened), key=lambda each: each[0]):
             yield f"{day} {self._day(day):>8}  {text}"
         yield self._sum(raised)
 
@@ -137,24 +146,22 @@ class Record(Frozen):
 
     def _sum(self, raised: Sequence[Raised]) -> str:
         false = sum(not alert.justified for alert in raised)
-        worst = max(map(_mean, self._weeks()), default=self.before)
-        found = (
-            f"{len(raised)} alerts, {false} of them false; in truth the error was {self.before:,.0f} EUR before and "
-            f"{worst:,.0f} EUR in the worst week"
-        )
-        if worst <= HARM * self.before:
-            return f"{found}: no harm that anybody should be woken up for."
-        recovered = self.recovered()
-        return f"{found}; " + (
-            "it has not recovered by the end." if recovered is None
-            else f"recovered from {recovered} ({self._day(recovered)}) on."
+        weeks = [mean(week) for week in self.weeks()]
+        found = f"{len(raised)} alerts, {false} of them false. "
+        if any(each.rule in ABOUT_MODEL for each in raised):
+            well = self.well_since()
+            found += f"Well again by its own rules from {self._day(well)} on. " if well else "Not well by the end. "
+        return found + (
+            f"In truth the error was {self.before:,.0f} EUR before, {max(weeks):,.0f} in the worst week and "
+            f"{weeks[-1]:,.0f} in the last."
+            if weeks else "The story is too short to say how large the error was in truth."
         )  # fmt: skip
 
     def _day(self, day: date) -> str:
         return f"day {(day - self.starts).days}"
 
 
-def _mean(days: Sequence[Answered]) -> float:
+def mean(days: Sequence[Answered]) -> float:
     """Root mean square over all answers of these days."""
     rows = sum(each.n for each in days)
     return float((sum(each.n * each.rmse**2 for each in days) / rows) ** 0.5) if rows else 0.0
