@@ -16,7 +16,7 @@ export DVC_NO_ANALYTICS := 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab mlflow serve autoscale pipeline ct deliver cluster report cost clean
+.PHONY: help setup lab mlflow serve autoscale pipeline ct deliver cluster monitor report cost clean
 
 help:  ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ deliver: $(READY)  ## a release, a bad one taken back and a revert, under client
 
 cluster: $(READY)  ## staging and production for `make pipeline PIPELINE_OPTIONS="--until done"`, until Ctrl-C
 	@python -m lib cluster run $(CLUSTER_OPTIONS)
+
+monitor: $(READY)  ## a quarter before a real server: drift, alert, action, recovered, into out/monitor (MONITOR_OPTIONS="--story slide")
+	@OMP_NUM_THREADS=1 python -m lib monitor $(MONITOR_OPTIONS)
 
 report: $(READY)  ## Evidently's drift report, as a page and as numbers (REPORT_OPTIONS="--reference FILE --window FILE")
 	@python -m lib report $(REPORT_OPTIONS)

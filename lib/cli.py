@@ -14,6 +14,7 @@ from lib.cli_actions import add_actions, equip_server
 from lib.cli_cost import add_cost
 from lib.cli_drift import add_drift
 from lib.cli_gitops import add_cluster, add_deliver, add_gitops
+from lib.cli_monitor import add_monitor
 from lib.cli_policy import add_policy
 from lib.cli_trial import add_smoke, add_try
 from lib.errors import LibError, ServingError
@@ -77,6 +78,7 @@ def _parser() -> argparse.ArgumentParser:
     add_access(commands)
     add_trail(commands)
     add_actions(commands)
+    add_monitor(commands)
     add_cluster(commands)
     add_cost(commands)
     add_gitops(commands)

@@ -97,6 +97,11 @@ class Figures(Collector):
             label_coverage_ratio={mine: coverage},
         )
 
+    def show_no_error(self) -> None:
+        """The version that answers has no labels yet; what was shown of the one before is not its error."""
+        error = ("rmse_eur", "rmse_low_eur", "rmse_high_eur", "rmse_reference_eur", "rmse_estimated_eur", "labels")
+        self._show(**{name: {} for name in (*error, "label_coverage_ratio", "score_ratio")})
+
     def show_scores(self, model: str, version: int, **scores: float) -> None:
         """Other measures by name, shares of 1: f1, accuracy, r2."""
         self._show(score_ratio={(name, model, str(version)): value for name, value in scores.items()})

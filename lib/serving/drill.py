@@ -50,16 +50,16 @@ def drill(
 
 
 @contextlib.contextmanager
-def serving(app: Any) -> Iterator[int]:
-    """`app` on a free port of 127.0.0.1, in a thread of this process; gives the port.
+def serving(app: Any, *, port: int = 0) -> Iterator[int]:
+    """`app` on a free port of 127.0.0.1, or on `port`, in a thread of this process; gives the port.
 
     At the end it is told to stop, and does within half a second; that is not waited for. Raises ServingError when it
-    does not start.
+    does not start, or the port is taken.
     """
     import uvicorn
 
     with contextlib.ExitStack() as unused:
-        address = unused.enter_context(socket.create_server(("127.0.0.1", 0)))
+        address = unused.enter_context(listen(port))
         # Without a logging configuration of its own: setting that up would let other servers here log for a moment.
         quiet: dict[str, Any] = {"log_config": None, "log_level": "critical", "access_log": False}
         server = uvicorn.Server(uvicorn.Config(app, ws="none", **quiet))
@@ -71,6 +71,16 @@ def serving(app: Any) -> Iterator[int]:
             yield address.getsockname()[1]
         finally:
             server.should_exit = True
+
+
+def listen(port: int) -> socket.socket:
+    """A socket that listens on `port` of 127.0.0.1, or on a free one for 0; raises ServingError when it is taken."""
+    try:
+        return socket.create_server(("127.0.0.1", port))
+    except (OSError, OverflowError) as error:
+        raise ServingError(
+            f"127.0.0.1:{port} cannot be served on: {error}. Stop what serves there, or choose another port."
+        ) from error
 
 
 def _run(server: Any, address: socket.socket) -> None:

@@ -73,6 +73,16 @@ def serve(
             uvicorn.Server(config).run(sockets=[address])
 
 
+def run_app(app: FastAPI, *, host: str, port: int) -> None:
+    """Run an app in this process until SIGINT or SIGTERM; raises ServingError as `serve` does."""
+    import uvicorn
+
+    with _listening(host, port) as address:
+        uvicorn.Server(uvicorn.Config(app, log_level="warning", access_log=False, server_header=False)).run(
+            sockets=[address]
+        )
+
+
 def worker_app(
     model: str,
     *,

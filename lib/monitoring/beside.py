@@ -1,0 +1,198 @@
+"""The monitor beside a running server: looks now and then, tells Prometheus, and acts when Alertmanager says so."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+from prometheus_client.metrics_core import Metric
+
+from lib.errors import LibError, MonitoringError
+from lib.market import HOUSES, load_table
+from lib.monitoring.accepted import Accepted
+from lib.monitoring.figures import Figures
+from lib.monitoring.history import SEASON_DAYS, YEAR_DAYS, History
+from lib.monitoring.inputs import InputWatch
+from lib.monitoring.monitor import Look, Monitor, Served
+from lib.monitoring.refusals import Refusals
+from lib.monitoring.store import PredictionStore
+from lib.monitoring.trial import WATCHED
+from lib.registry import history
+from lib.settings import Settings
+from lib.tracking.read import read_run
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+    from lib.serving.app import Extension
+
+MATURES = timedelta(days=90)
+LEARNT_DAYS = 14
+"""Without a table to compare with, the first days that were logged are it."""
+_TIMEOUT_S = 5.0
+_log = logging.getLogger(__name__)
+
+
+@dataclass
+class Beside:
+    """The monitor of the server at `url`, whose root is that of `settings`; not for several threads.
+
+    `labels` is the folder where ground truth comes as CSV or Parquet files (request_id, known_at, label); each is taken
+    once, and lies in `labels/taken` from then on, or in `labels/refused` with the reason in the log. `reference` is a
+    table of houses to compare days with.
+    """
+
+    settings: Settings
+    url: str
+    labels: Path
+    reference: Path | None = None
+    figures: Figures = field(default_factory=Figures)
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def __post_init__(self) -> None:
+        self._refusals = Refusals()
+        self._inputs: InputWatch | None = None
+
+    @contextlib.contextmanager
+    def opened(self) -> Iterator[Callable[[], Look]]:
+        """The store, open; gives what looks once. Raises MonitoringError while another process has it."""
+        for name in ("taken", "refused"):
+            (self.labels / name).mkdir(parents=True, exist_ok=True)
+        with PredictionStore(self.settings.root / "monitoring" / "truth.duckdb", matures=MATURES) as store:
+            monitor = Monitor(
+                store, self.figures, None, served=self._served, bad_rows=self._bad_rows, inputs=lambda: self._inputs
+            )
+
+            def look() -> Look:
+                self.settings.prediction_folder.mkdir(parents=True, exist_ok=True)
+                store.take_predictions(self.settings.prediction_folder)
+                self._take_labels(store)
+                now = self.clock()
+                self._inputs = self._inputs or self._compared(store, now)
+                return monitor.look(now)
+
+            yield look
+
+    def _take_labels(self, store: PredictionStore) -> None:
+        for path in sorted(self.labels.iterdir()):
+            if path.suffix not in (".csv", ".parquet"):
+                continue
+            try:
+                count = store.take_labels(pd.read_csv(path) if path.suffix == ".csv" else path)
+            except (LibError, OSError, ValueError) as error:
+                _log.error("the labels in %s are refused: %s", path, error)
+                path.replace(self.labels / "refused" / path.name)
+            else:
+                _log.info("%d labels from %s", count, path)
+                path.replace(self.labels / "taken" / path.name)
+
+    def _served(self) -> Served | None:
+        """The champion as the ledger has it; None while there is none."""
+        name = self.settings.served_model
+        try:
+            entries = history(name, settings=self.settings)
+        except LibError as error:
+            _log.warning("no version can be judged: %s", error)
+            return None
+        champion = entries[-1].champion
+        if champion is None:
+            return None
+        came = next(each for each in reversed(entries) if each.version == champion and each.to_stage == "Production")
+        metrics = read_run(came.run_id, settings=self.settings)["metrics"]
+        rmse = metrics.get("test_rmse", metrics.get("validation_rmse"))
+        if not isinstance(rmse, float):
+            raise MonitoringError(f"run {came.run_id} of version {champion} records no test_rmse to hold it against.")
+        return Served(model=name, version=champion, since=came.at, accepted=Accepted((rmse,), (0.0,)))
+
+    def _bad_rows(self) -> float | None:
+        try:
+            return self._refusals.share(_told(f"{self.url}/metrics"))
+        except OSError as error:
+            _log.warning("%s does not tell its metrics: %s", self.url, error)
+            return None
+
+    def _compared(self, store: PredictionStore, now: datetime) -> InputWatch | None:
+        """What days are compared with; None while there is nothing."""
+        if self.reference is not None:
+            frame = load_table(self.reference, HOUSES)
+            days = (frame["listed_on"].max() - frame["listed_on"].min()).days + 1
+            season = SEASON_DAYS if days >= YEAR_DAYS - 1 else None
+            past = History(frame, WATCHED, day="listed_on", schema=HOUSES, season_days=season)
+            return InputWatch(past, first=now.date())
+        ((first,),) = store.connection.execute("SELECT min(asked_at) FROM predictions").fetchall()
+        if first is None or now.date() <= (first + timedelta(days=LEARNT_DAYS)).date():
+            return None
+        until = first.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=LEARNT_DAYS)
+        frame = store.features(HOUSES, WATCHED, since=first, until=until)
+        frame["asked_at"] = frame["asked_at"].dt.tz_localize(None)
+        past = History(frame, WATCHED, day="asked_at", season_days=None, schema=HOUSES)
+        try:
+            return InputWatch(past, first=until.date())
+        except MonitoringError as error:
+            _log.warning("drift of the inputs is not watched: %s", error)
+            return None
+
+
+def monitor_app(beside: Beside, *, every_s: float, hook: Extension | None = None) -> FastAPI:
+    """/metrics and /live, with `hook` what Alertmanager calls; looks every `every_s` seconds while it runs."""
+    from fastapi import FastAPI
+    from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, generate_latest
+    from starlette.requests import Request
+    from starlette.responses import JSONResponse, Response
+
+    registry = CollectorRegistry()
+    registry.register(beside.figures)
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        ended = threading.Event()
+        with beside.opened() as look:
+            thread = threading.Thread(target=_look_on, args=(look, every_s, ended), name="monitor")
+            thread.start()
+            try:
+                yield
+            finally:
+                ended.set()
+                thread.join()
+
+    app = FastAPI(lifespan=lifespan, openapi_url=None)
+
+    async def metrics(_request: Request) -> Response:
+        return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def live(_request: Request) -> Response:
+        return JSONResponse({"status": "live"})
+
+    app.add_route("/metrics", metrics)
+    app.add_route("/live", live)
+    if hook is not None:
+        hook(app)
+    return app
+
+
+def _look_on(look: Callable[[], Look], every_s: float, ended: threading.Event) -> None:
+    """What goes wrong in one look is logged, and the next one comes: MonitorStale tells when none gets through."""
+    while True:
+        try:
+            look()
+        except Exception:  # noqa: BLE001  it is logged whole
+            _log.exception("the monitor could not look")
+        if ended.wait(every_s):
+            return
+
+
+def _told(url: str) -> list[Metric]:
+    """What a target of Prometheus tells; raises OSError when it does not."""
+    import urllib.request
+
+    from prometheus_client.parser import text_string_to_metric_families
+
+    with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:  # noqa: S310  the operator's own address
+        return list(text_string_to_metric_families(answer.read().decode()))

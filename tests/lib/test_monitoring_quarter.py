@@ -1,0 +1,202 @@
+"""`make monitor` in small: a real server through some days of a market that moved, and what the record says of it."""
+
+from __future__ import annotations
+
+import socket
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+
+import pytest
+import requests
+import yaml
+
+from lib.cli import main
+from lib.delivery.retrain import first_version
+from lib.errors import DataError
+from lib.monitoring.audit import ActionLog
+from lib.monitoring.monitor import Change, Look
+from lib.monitoring.quarter import MATURES, watch_quarter
+from lib.monitoring.quarter_picture import draw_quarter
+from lib.monitoring.record import Answered, Record, Release
+from lib.monitoring.store import PredictionStore
+from lib.monitoring.story import HISTORY_DAYS, START, Story, tell
+from lib.registry import history
+from lib.serving import read_predictions
+from lib.settings import Settings
+from lib.workspace import open_workspace
+from tests.lib.test_delivery_pipeline import clean_environment
+
+ROWS_A_DAY, SERVING_DAYS, DAYS = 40, 60, 8
+FELL_DAYS, FELL_TO = 40, 0.82
+BROKEN = 3, 5
+
+
+def story() -> Story:
+    """Prices fell by a fifth some weeks ago, and on two days areas come in square feet."""
+    calm = tell("stable", rows_a_day=ROWS_A_DAY, days=DAYS, serving_days=SERVING_DAYS)
+    houses, fell = calm.houses, calm.starts - timedelta(days=FELL_DAYS)
+    first, last = (calm.starts + timedelta(days=day) for day in BROKEN)
+    listed = houses["listed_on"].dt.date
+    return replace(
+        calm,
+        houses=houses.assign(
+            price_eur=houses["price_eur"].where(listed < fell, FELL_TO * houses["price_eur"]),
+            area_m2=houses["area_m2"].where((listed < first) | (listed >= last), 10.7639 * houses["area_m2"]),
+        ),
+        truth=replace(calm.truth, kind="concept", starts=fell, ends=fell),
+        broken=(first, last),
+    )
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory):
+    """The record, the settings, and the server's page as it was on the last day."""
+    folder = tmp_path_factory.mktemp("quarter")
+    with clean_environment():
+        settings = Settings(root=open_workspace(folder / "work"))
+        params = {"train": {"trees": 6, "min_leaf": 3, "train": 0.88, "validation": 0.04}}
+        (settings.root / "params.yaml").write_text(yaml.safe_dump(params))
+        said: list[str] = []
+        pages: list[dict] = []
+
+        def train(sales):
+            return first_version(settings.root, sales, settings=settings)
+
+        def passed(day: date) -> None:
+            if day == told.ends - timedelta(days=1):
+                url = next(text for text in said if text.startswith("http")).split("/ ")[0]
+                pages.append(requests.get(f"{url}/control-room/state", timeout=30).json())
+
+        told = story()
+        record = watch_quarter(told, first=train, train=train, settings=settings, say=said.append, passed=passed)
+        yield told, record, settings, pages[0]
+
+
+def test_each_house_is_asked_for_once_and_its_sale_finds_it(watched):
+    """The log has the story's days; labels are joined by the id that the server gave, none is an orphan or early."""
+    told, record, settings, _ = watched
+    logged = read_predictions(settings.prediction_folder).df()
+    days = (told.ends - told.serves).days
+    refused = sum(day.refused for day in record.answered)
+    assert refused > 0
+    assert ROWS_A_DAY * days * 0.9 < len(logged) <= ROWS_A_DAY * days * 1.1
+    assert logged["request_id"].is_unique
+    with PredictionStore(settings.root / "monitoring" / "truth.duckdb", matures=MATURES) as store:
+        counts = store.count(record.looks[-1].at)
+    assert counts.labelled > 100
+    assert (counts.orphans, counts.early, counts.contradicting, counts.duplicated) == (0, 0, 0, 0)
+
+
+def test_what_moved_is_found_acted_upon_and_undone(watched):
+    """Fallen prices show in the error and lead to a training; broken rows to manual mode and out of it again."""
+    _, record, settings, _ = watched
+    raised = {alert.rule: alert for alert in record.raised()}
+    assert raised["ModelErrorHigh"].justified
+    assert raised["DataBroken"].justified
+    assert raised["DataBroken"].resolved is not None
+    entries = ActionLog(settings.root / "monitoring" / "actions.jsonl").entries()
+    ended = [(entry.action, entry.outcome) for entry in entries if entry.outcome in ("done", "undone")]
+    assert ended == [("retrain", "done"), ("manual", "done"), ("manual", "undone")]
+    assert [release.version for release in record.releases] == [1, 2]
+    assert {day.version for day in record.answered} == {0, 1, 2}
+    ledger = history(settings.served_model, settings=settings)
+    assert (ledger[-1].champion, ledger[-1].approver) == (2, "the approver of this story")
+
+
+def test_the_control_room_shows_the_story(watched):
+    """The same figures, actions and alerts, on the story's day."""
+    told, record, _, page = watched
+    assert datetime.fromtimestamp(page["at"], UTC).date() == told.ends - timedelta(days=1)
+    assert page["model"]["version"] == record.looks[-1].version == 2
+    assert [entry["action"] for entry in page["actions"]][-1] == "retrain"
+
+
+def test_the_record_is_told_and_drawn(watched):
+    """JSON in and out; every alert is in the lines and in the picture."""
+    _, record, _, _ = watched
+    assert Record.model_validate_json(record.model_dump_json()) == record
+    lines = "\n".join(record.lines())
+    assert "ModelErrorHigh fires" in lines
+    assert "manual, undone" in lines
+    lanes = [text.get_text() for text in draw_quarter(record).axes[2].get_yticklabels()]
+    assert set(lanes) >= {"ModelErrorHigh", "DataBroken", "retrain", "manual"}
+
+
+def test_a_quarter_that_is_stopped_leaves_nothing_behind(tmp_path):
+    """Ctrl-C in the middle of a day: the port is free again, the store can be opened, what was logged is whole."""
+    with clean_environment(), socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+        free.close()
+        settings = Settings(root=open_workspace(tmp_path / "work"))
+        (settings.root / "params.yaml").write_text("train: {trees: 2}\n")
+        told = tell("stable", rows_a_day=20, days=2, serving_days=10)
+
+        def stop(day: date) -> None:
+            if day > told.serves:
+                raise KeyboardInterrupt
+
+        def first(sales):
+            return first_version(settings.root, sales, settings=settings)
+
+        with pytest.raises(KeyboardInterrupt):
+            watch_quarter(told, first=first, train=first, settings=settings, port=port, passed=stop)
+        logged = read_predictions(settings.prediction_folder).df()
+        assert len(logged) == sum(len(told.listed(told.serves + timedelta(days=day))) for day in range(2))
+        PredictionStore(settings.root / "monitoring" / "truth.duckdb").close()
+
+
+def test_a_busy_port_is_said_before_anything_is_trained(tmp_path, capsys):
+    """In words and with the way out."""
+    with clean_environment(), socket.create_server(("127.0.0.1", 0)) as busy:
+        port = str(busy.getsockname()[1])
+        words = ["monitor", "--port", port, "--rows-a-day", "5", "--days", "2", "--out", str(tmp_path)]
+        assert main(words) == 1
+        assert not list((tmp_path / "work").glob("data/*"))
+    assert f"127.0.0.1:{port} cannot be served on" in capsys.readouterr().err
+
+
+def test_stories_move_when_they_should():
+    """What moves inputs sets in within the quarter, what moves prices before; a story that is none is an error."""
+    first = START + timedelta(days=HISTORY_DAYS + 90)
+    for name, kind in (("slide", "data"), ("quarter", "concept"), ("stable", "none")):
+        told = tell(name, rows_a_day=2)
+        assert (told.starts, told.truth.kind) == (first, kind)
+        if kind == "data":
+            assert told.starts < told.truth.starts < told.starts + timedelta(days=25)
+        if kind == "concept":
+            assert told.serves <= told.truth.starts < told.starts
+    with pytest.raises(DataError, match="no story is named 'sad'"):
+        tell("sad", rows_a_day=2)
+
+
+def _look(at: datetime, *changes: Change) -> Look:
+    return Look(
+        at=at, version=1, error=None, accepted=None, labels=0, concept=False, drifted=(), excess=None, bad_rows=None,
+        changes=changes, entries=(),
+    )  # fmt: skip
+
+
+def test_false_alarms_are_told_from_right_ones():
+    """An alert about the error is right when the answers were worse in truth, one about data when the inputs moved."""
+    calm = tell("stable", rows_a_day=1, days=60)
+    days = [calm.starts + timedelta(days=day) for day in range(60)]
+    bad = range(20, 40)
+    record = Record(
+        story="made up", starts=calm.starts, ends=calm.ends, truth=calm.truth, broken=None,
+        releases=(Release(day=days[0], version=1, said=""),),
+        answered=tuple(
+            Answered(day=day, version=1, n=10, rmse=90.0 if place in bad else 30.0, refused=0)
+            for place, day in enumerate(days)
+        ),
+        looks=tuple(
+            _look(
+                datetime.combine(days[place], datetime.min.time()).astimezone(),
+                Change(rule=rule, key=f"{rule}@{place}", state="firing", summary="", labels={}),
+            )
+            for place, rule in ((5, "ModelErrorHigh"), (35, "ModelErrorHigh"), (36, "DataDrift"), (37, "DataBroken"))
+        ),
+    )  # fmt: skip
+    assert [alert.justified for alert in record.raised()] == [False, True, False, False]
+    assert record.harmed(days[35])
+    assert not record.harmed(days[5])
