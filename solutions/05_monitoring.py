@@ -736,7 +736,7 @@ theory_board = "D"
 #
 # *The slip this task is about: a small p-value means a large drift.*
 #
-# Write `look(reference, window, least)`, the first piece of your monitor. `least` says which columns to watch, and from which distance on a drift of each would matter to you, such as `{"area_m2": 0.2, "district": 0.1}`. **Evidently** measures
+# The first tool: `look(reference, window, least)`. `least` says which columns to watch, and from which distance on a drift of each would matter to you, such as `{"area_m2": 0.2, "district": 0.1}`. **Evidently** measures
 # each of them twice:
 #
 # - the *p-value*: method `"ks"` for the columns in `NUMBERS`, `"chisquare"` for those in `TEXTS`;
@@ -885,7 +885,7 @@ require(type(found["area_m2"]["drifted"]) is bool, f"drifted is a {type(found['a
 #
 # *The slip: the labels so far are like those to come.*
 #
-# The second piece: `performance(predictions, labels, today)`. Days are whole numbers. `predictions` has `request`, `day`, `band` (the price band of the *prediction*) and `predicted`; `labels`
+# The second tool: `performance(predictions, labels, today)`. Days are whole numbers. `predictions` has `request`, `day`, `band` (the price band of the *prediction*) and `predicted`; `labels`
 # has `request`, `known_on` and `price_eur`, in the order in which the land registry happened to send them.
 #
 # - A request that was sent twice has two lines; the first one counts.
@@ -1057,7 +1057,7 @@ expect(performance(predictions, scarce, today)["error"], None, given="five label
 #
 # *The slip: where there is drift there is damage.*
 #
-# The third piece: `harm(before, now, drifted)`. `before` and `now` are tables of houses whose price is known, with `predicted` and `price_eur`; `drifted` is the list of columns that `look` found. A **group** is one value of one column of `TEXTS`, such as
+# The third tool: `harm(before, now, drifted)`. `before` and `now` are tables of houses whose price is known, with `predicted` and `price_eur`; `drifted` is the list of columns that `look` found. A **group** is one value of one column of `TEXTS`, such as
 # `("energy_class", "F")`. Its miss is the mean of |predicted / price − 1|.
 #
 # - A group can be judged when it has at least `JUDGED` (20) houses on both sides.
@@ -1181,7 +1181,7 @@ for name, (now, drifted) in cases.items():
 # An incident. On the first of the month a portal for country houses was joined, and your drift alarm rang. It was looked at, found harmless, and muted for a month. *On the same day* a duty to renovate took effect: houses of the
 # classes E to G lose a third. Nobody was told. After a hundred days a seller complained.
 #
-# First the evidence, taken and not typed, from the incident below and with your own pieces: which columns had `drifted` in the first week, `incident["week"]`, against `incident["before"]` (a sorted list, by `look` with `LEAST`); the `coverage` and the
+# First the evidence, taken and not typed, from the incident below and with your own three tools: which columns had `drifted` in the first week, `incident["week"]`, against `incident["before"]` (a sorted list, by `look` with `LEAST`); the `coverage` and the
 # `error` in EUR that `performance` gives on day 100; and the `groups` that `harm` finds among the houses `incident["sold"]` by then, against those `before`.
 
 
