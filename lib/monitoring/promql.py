@@ -310,9 +310,8 @@ def _arithmetic(sign: str, first: Query, second: Query) -> Query:
 
 
 def _scaled(of: Query, factor: float, offset: float) -> Query:
-    if isinstance(of, Scaled) and not of.offset:
-        of, factor = of.of, of.factor * factor
-    return Scaled(of, factor, offset)
+    inner = of if isinstance(of, Scaled) and not of.offset else Scaled(of, 1.0)
+    return Scaled(inner.of, inner.factor * factor, offset)
 
 
 def _worked_out(sign: str, first: float, second: float) -> float:
