@@ -326,10 +326,10 @@ theory_estimate = None  # a set of letters, such as {"A", "F"}
 theory_estimate = {"B", "D"}
 ### END SOLUTION
 
-# %% [markdown] id="psi" half="theory" minutes=9
+# %% [markdown] id="psi" half="theory" minutes=8
 # ## 4 · How far has a column moved?
 #
-# **Minutes: 9**
+# **Minutes: 8**
 #
 # Labels are late; inputs are here. **Data drift** means that their distribution is not the one that the model learnt from. Is it far from it? The *Population Stability Index*, PSI, is the distance
 # that one can work out on paper. Cut the column into bins, compare the share of each bin in the reference, $r$, with that in the window, $w$:
@@ -1169,7 +1169,7 @@ for name, (now, drifted) in cases.items():
 ### END HIDDEN TESTS
 
 # %% [markdown] id="alerts-task" half="practice" minutes=9
-# ## 10 · Practice: figures, and an alert that is still believed
+# ## 11 · Practice: figures, and an alert that is still believed
 #
 # **Minutes: 9 · hard**
 #
@@ -1359,7 +1359,7 @@ expect(alerts(rule, []), [], given="no window yet")
 ### END HIDDEN TESTS
 
 # %% [markdown] id="action-task" half="practice" minutes=5
-# ## 11 · Practice: a thousand times the price
+# ## 12 · Practice: a thousand times the price
 #
 # **Minutes: 5 · medium**
 #
@@ -1479,7 +1479,7 @@ for times, word in ((5.4, "quarantine"), (4.6, "retrain")):
 ### END HIDDEN TESTS
 
 # %% [markdown] id="panel-task" half="practice" minutes=4
-# ## 12 · Practice: a panel that says 0 when nothing happens
+# ## 13 · Practice: a panel that says 0 when nothing happens
 #
 # **Minutes: 4 · medium**
 #
@@ -1654,7 +1654,7 @@ require(len(each) == 1 and each[0]["value"] > 0.2, f"in the middle of manual mod
 ### END HIDDEN TESTS
 
 # %% [markdown] id="monitor-task" half="practice" minutes=7
-# ## 13 · The whole watch: your monitor, on its own
+# ## 14 · The whole watch: your monitor, on its own
 #
 # **Minutes: 7 · hard, but you hold all the pieces**
 #
