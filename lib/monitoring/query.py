@@ -38,7 +38,9 @@ class Query(Protocol):
 
 @dataclass(frozen=True)
 class Series:
-    """The last value of each series of that name whose labels are as in `where`; a leading ~ makes it a pattern.
+    """The last value of each series of that name whose labels are as in `where`.
+
+    A leading ~ makes a value a pattern, a leading ! (or !~) means all others.
 
     >>> Series("serving_requests_total", {"path": "/predict", "status": "~5.."}).promql()
     'serving_requests_total{path="/predict",status=~"5.."}'
@@ -52,10 +54,7 @@ class Series:
         return ()
 
     def promql(self) -> str:
-        matchers = ",".join(
-            f'{label}=~"{value[1:]}"' if value.startswith("~") else f'{label}="{value}"'
-            for label, value in self.where.items()
-        )
+        matchers = ",".join(f"{label}{_matcher(value)}" for label, value in self.where.items())
         return f"{self.name}{{{matchers}}}" if matchers else self.name
 
     def at(self, samples: Samples, at_s: float) -> Vector:
@@ -65,10 +64,7 @@ class Series:
     def holds(self, labels: Labels) -> bool:
         """Whether a series with these labels is meant."""
         known = dict(labels)
-        return all(
-            re.fullmatch(value[1:], known.get(label, "")) if value.startswith("~") else known.get(label, "") == value
-            for label, value in self.where.items()
-        )
+        return all(_matches(value, known.get(label, "")) for label, value in self.where.items())
 
 
 @dataclass(frozen=True)
@@ -257,7 +253,7 @@ class Absent:
     def at(self, samples: Samples, at_s: float) -> Vector:
         if self.of.at(samples, at_s):
             return {}
-        return {labelled({name: value for name, value in self.of.where.items() if not value.startswith("~")}): 1.0}
+        return {labelled({name: value for name, value in self.of.where.items() if value[:1] not in ("~", "!")}): 1.0}
 
 
 @dataclass(frozen=True)
@@ -337,6 +333,18 @@ def duration(seconds: float) -> str:
         count, left = divmod(left, size)
         text += f"{count}{unit}" if count else ""
     return text or "0s"
+
+
+def _matcher(value: str) -> str:
+    sign = "!" if value.startswith("!") else ""
+    text = value.removeprefix("!")
+    return f'{sign}=~"{text[1:]}"'.replace("!=~", "!~") if text.startswith("~") else f'{sign}="{text}"'
+
+
+def _matches(value: str, known: str) -> bool:
+    text = value.removeprefix("!")
+    found = re.fullmatch(text[1:], known) is not None if text.startswith("~") else known == text
+    return found != value.startswith("!")
 
 
 def _operand(query: Query, least: int) -> str:

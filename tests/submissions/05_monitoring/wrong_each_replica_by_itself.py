@@ -1,0 +1,17 @@
+# Draws a line for each replica, none for the service.
+# loses: code
+
+# %% id="code-grafana-panel"
+ROWS_ANSWERED = "serving_predictions_total"
+panel = {
+    "type": "timeseries",
+    "title": "Rows answered by manual mode",
+    "fieldConfig": {"defaults": {"unit": "percentunit", "min": 0, "max": 1}},
+    "targets": [
+        {
+            "refId": "A",
+            "expr": f'sum by (instance) (rate({ROWS_ANSWERED}{{model_version="0"}}[10m])) / sum by (instance) (rate({ROWS_ANSWERED}[10m]))',
+            "legendFormat": "by hand",
+        }
+    ],
+}
