@@ -30,6 +30,7 @@ def guard_server(equipment: Equipment, settings: Settings) -> Equipment:
     from lib.governance.desk_routes import desk_routes
     from lib.governance.door import door, row_budget
     from lib.governance.novelty_guard import NoveltyGuard
+    from lib.governance.policy import policy_gates, read_policy
     from lib.governance.rates import Meter, Rates
     from lib.governance.trail import open_trail
     from lib.registry.gates import artifact_digest, signature_compatible
@@ -40,7 +41,8 @@ def guard_server(equipment: Equipment, settings: Settings) -> Equipment:
     )
     folder, meter = settings.root / PLACE, Meter(Rates(requests=settings.request_rate, rows=settings.row_rate))
     authority, trail = open_authority(folder), open_trail(folder)
-    desk = Desk(authority, trail, settings=settings, gates=[artifact_digest(), signature_compatible()])
+    release = () if settings.policy is None else policy_gates(read_policy(settings.policy))
+    desk = Desk(authority, trail, settings=settings, gates=[artifact_digest(), signature_compatible()], release=release)
     return dataclasses.replace(
         equipment,
         access=door(authority, meter, witness=trail.add),

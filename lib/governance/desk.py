@@ -22,11 +22,22 @@ NEEDS = {"Staging": "models:stage", "Production": "models:release", "Archived": 
 class Desk:
     """Moves models in the name of callers of `authority`; each move passes `gates`, and stands in `trail` and ledger.
 
+    What goes to Production passes `release` besides: the rules of a policy, such as `policy_gates`.
+
     A caller is looked up again at each call: what was taken away since counts.
     """
 
-    def __init__(self, authority: Authority, trail: Trail, *, settings: Settings, gates: Iterable[Gate] = ()) -> None:
-        self._authority, self._trail, self._settings, self._gates = authority, trail, settings, tuple(gates)
+    def __init__(
+        self,
+        authority: Authority,
+        trail: Trail,
+        *,
+        settings: Settings,
+        gates: Iterable[Gate] = (),
+        release: Iterable[Gate] = (),
+    ) -> None:
+        self._authority, self._trail, self._settings = authority, trail, settings
+        self._gates, self._release = tuple(gates), tuple(release)
 
     def register(self, caller: Caller, run_id: str, name: str) -> Version:
         """As `lib.registry.register`; raises AccessError besides."""
@@ -48,10 +59,12 @@ class Desk:
     def promote(self, caller: Caller, name: str, version: int, *, to: Target, reason: str) -> Transition:
         """As `lib.registry.promote`; to Production only what somebody else than the caller has approved here."""
         self._authority.renewed(caller)
-        approval = self._approval(caller, name, version) if to == "Production" else None
+        released = to == "Production"
+        approval = self._approval(caller, name, version) if released else None
+        gates = (*self._gates, *self._release) if released else self._gates
         try:
             return promote(
-                name, version, to=to, by=caller.person, reason=reason, gates=self._gates, approval=approval,
+                name, version, to=to, by=caller.person, reason=reason, gates=gates, approval=approval,
                 may_approve=self._may_approve, may_move=self._mover(caller), settings=self._settings,
             )  # fmt: skip
         finally:

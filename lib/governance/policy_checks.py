@@ -93,10 +93,10 @@ class NoPersonalData(Check):
 
 
 class FourEyes(Check):
-    """Who trained or registered it did not approve it; before an approval, somebody else may give one."""
+    """It is known who trained it; in Production, somebody who neither trained nor registered it approved it."""
 
     def look_at(self, candidate: Contender, _champion: Contender | None) -> Evidence:
-        """In Production the ledger says who approved; before that, the settings say who may."""
+        """By the ledger; that an approval is asked for is the registry's own rule, whatever a policy says."""
         settings = candidate.stores.settings
         version = find_version(candidate.name, candidate.version, settings=settings)
         own = {version.trainer, version.by}
@@ -111,9 +111,7 @@ class FourEyes(Check):
             passed = approver is not None and approver not in own
             reason = f"approved by {approver or 'nobody'}; trained and registered by {', '.join(sorted(map(str, own)))}"
         else:
-            others = sorted(settings.approvers - own)
-            passed = bool(others)
-            reason = f"{', '.join(others) or 'nobody'} may approve what {version.trainer} trained"
+            reason, passed = f"the promotion asks somebody else than {version.trainer} for an approval", True
         return Evidence(id="four_eyes", passed=passed, reason=reason)
 
 

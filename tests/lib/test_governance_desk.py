@@ -13,6 +13,7 @@ from lib.governance.authority import open_authority
 from lib.governance.desk import Desk
 from lib.governance.desk_routes import desk_routes
 from lib.governance.door import door
+from lib.governance.policy import policy_gates, read_policy
 from lib.governance.rates import Meter
 from lib.governance.seals import Record, broken_seals, ledger_records, seal
 from lib.governance.trail import Trail, open_trail
@@ -124,6 +125,16 @@ def test_nobody_approves_what_they_release(staged, desk, callers):
     with pytest.raises(PromotionRefused, match="nobody approved it"):
         desk.promote(callers["both"], staged, 1, to="Production", reason="now")
     assert desk.promote(callers["oscar"], staged, 1, to="Production", reason="now").approver == "both"
+
+
+def test_policy_stops_a_release_and_no_trial(staged, callers, authority, trail, place):
+    """Where a policy is named, an approved version that breaks a rule stays in Staging, where it may be tried."""
+    desk = Desk(authority, trail, settings=place[0], release=policy_gates(read_policy()))
+    desk.approve(callers["grace"], staged, 1, reason="read the evidence")
+    with pytest.raises(PromotionRefused, match=r"signed-model: nobody is named as a signer .*model-card: it has no"):
+        desk.promote(callers["oscar"], staged, 1, to="Production", reason="now")
+    desk.promote(callers["oscar"], staged, 1, to="Archived", reason="given up")
+    assert desk.promote(callers["ada"], staged, 1, to="Staging", reason="again").staging == 1
 
 
 def test_approval_is_of_these_files_and_no_others(staged, desk, callers, place):
