@@ -30,9 +30,15 @@ PEOPLE = {
 
 @pytest.fixture(scope="module")
 def place(tmp_path_factory):
-    """A registry, and runs that were trained by root."""
+    """A registry, and a run that root trained."""
     settings = settings_in(tmp_path_factory.mktemp("desk"))
     return settings, a_run(settings, Ridge(alpha=1.0))
+
+
+@pytest.fixture(scope="module")
+def other_run(place):
+    """Of another model."""
+    return a_run(place[0], Ridge(alpha=2.0))
 
 
 @pytest.fixture(scope="module")
@@ -138,11 +144,10 @@ def test_policy_stops_a_release_and_no_trial(staged, callers, authority, trail, 
 
 
 def test_approval_is_of_these_files_and_no_others(staged, desk, callers, place):
+def test_approval_is_of_these_files_and_no_others(staged, desk, callers, other_run):
     """What was said of version 1 says nothing of another model that was registered later."""
-    settings, _ = place
     desk.approve(callers["grace"], staged, 1, reason="read the evidence")
-    other = a_run(settings, Ridge(alpha=2.0))
-    desk.register(callers["ada"], other, staged)
+    desk.register(callers["ada"], other_run, staged)
     desk.promote(callers["ada"], staged, 2, to="Staging", reason="try it")
     with pytest.raises(PromotionRefused, match="nobody approved it"):
         desk.promote(callers["oscar"], staged, 2, to="Production", reason="now")
@@ -174,11 +179,11 @@ def test_failed_gate_stops_whoever_asks(staged, place, authority, trail, callers
         desk.promote(callers["oscar"], staged, 1, to="Production", reason="now")
 
 
-def test_rollback_is_the_operator_s(staged, desk, callers, place):
+def test_rollback_is_the_operator_s(staged, desk, callers, place, other_run):
     """Another is refused in the ledger; the operator gets as far as the registry's own rules."""
     for number in (1, 2):
         if number == 2:
-            desk.register(callers["ada"], a_run(place[0], Ridge(alpha=3.0)), staged)
+            desk.register(callers["ada"], other_run, staged)
             desk.promote(callers["ada"], staged, 2, to="Staging", reason="try it")
         desk.approve(callers["grace"], staged, number, reason="read the evidence")
         desk.promote(callers["oscar"], staged, number, to="Production", reason="release")

@@ -100,8 +100,8 @@ def _lines(content):
 
 
 def _history():
-    """The content of every file that ever was."""
-    told = _git("cat-file", "--batch", given=_git("rev-list", "--objects", "--no-object-names", "--all"))
+    """The content of every file that ever was, on the way to where we are."""
+    told = _git("cat-file", "--batch", given=_git("rev-list", "--objects", "--no-object-names", "HEAD"))
     start = 0
     while start < len(told):
         end = told.index(b"\n", start)
