@@ -11,6 +11,8 @@ from pathlib import Path
 from lib.cli_actions import add_actions, equip_server
 from lib.cli_drift import add_drift
 from lib.cli_gitops import add_cluster, add_deliver, add_gitops
+from lib.cli_privacy import add_privacy
+from lib.cli_provenance import add_provenance
 from lib.cli_trial import add_smoke, add_try
 from lib.errors import LibError, ServingError
 from lib.settings import Settings
@@ -71,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     add_gitops(commands)
     add_deliver(commands)
     add_drift(commands)
+    add_privacy(commands)
+    add_provenance(commands)
     add_smoke(commands)
     add_try(commands)
     return parser
