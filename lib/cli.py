@@ -16,6 +16,8 @@ from lib.cli_drift import add_drift
 from lib.cli_gitops import add_cluster, add_deliver, add_gitops
 from lib.cli_monitor import add_monitor
 from lib.cli_policy import add_policy
+from lib.cli_privacy import add_privacy
+from lib.cli_provenance import add_provenance
 from lib.cli_trial import add_smoke, add_try
 from lib.errors import LibError, ServingError
 from lib.settings import Settings
@@ -85,6 +87,8 @@ def _parser() -> argparse.ArgumentParser:
     add_deliver(commands)
     add_drift(commands)
     add_policy(commands)
+    add_privacy(commands)
+    add_provenance(commands)
     add_smoke(commands)
     add_try(commands)
     return parser

@@ -9,6 +9,7 @@ the order of ingestion nor the number of threads decides.
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -70,6 +71,21 @@ def events_of(connection: DuckDBPyConnection, view: FeatureView, folder: Path) -
 def event_files(view: FeatureView, folder: Path) -> list[Path]:
     """The files of the events that were ingested for a view."""
     return sorted(_folder(folder, view).glob("*.parquet"))
+
+
+def frames(events: pd.DataFrame | str | Path) -> Iterator[pd.DataFrame]:
+    """A frame itself, or a Parquet file in pieces that fit into memory."""
+    import pyarrow as pa
+    from pyarrow import parquet
+
+    if not isinstance(events, str | Path):
+        yield events
+        return
+    try:
+        for batch in parquet.ParquetFile(events).iter_batches():
+            yield batch.to_pandas()
+    except (OSError, pa.ArrowInvalid) as error:
+        raise FeatureError(f"{events} cannot be read as a Parquet file: {error}. Write it again.") from error
 
 
 def to_arrow(frame: pd.DataFrame, columns: list[str], what: str) -> pa.Table:

@@ -7,12 +7,12 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Self, cast, overload
+from typing import TYPE_CHECKING, Any, Protocol, Self, cast, overload
 
 from lib.errors import FeatureError
 from lib.features import catalogue, offline, online
 from lib.features.engine import literal, open_engine
-from lib.features.events import append, events_of, to_arrow
+from lib.features.events import append, events_of, frames, to_arrow
 from lib.features.forget import Concerns, Forgotten, forget_events
 from lib.features.online import Materialised
 from lib.features.view import FeatureView
@@ -28,6 +28,12 @@ View = FeatureView | str
 """A view itself, or `name@version` of one that was applied."""
 
 
+class Admit(Protocol):
+    """Looks at what shall become features, a frame of columns and perhaps rows, and raises for what must not."""
+
+    def __call__(self, frame: pd.DataFrame, *, what: str) -> object: ...
+
+
 def _now() -> datetime:
     return datetime.now(UTC)
 
@@ -37,7 +43,8 @@ class FeatureStore:
 
     Views and ingested events are files in `settings.feature_folder`; any number of processes may share them. `redis` is
     a client to use; without one, `open_redis(settings)` is called when a value is first written or read online. Redis'
-    keys begin with `namespace`. DuckDB uses up to `memory_mb` MB, then disk. `clock` says what time it is.
+    keys begin with `namespace`. DuckDB uses up to `memory_mb` MB, then disk. `clock` says what time it is. `admit` is
+    given the columns of a view before it is applied, and events before they are ingested.
     """
 
     def __init__(
@@ -48,6 +55,7 @@ class FeatureStore:
         clock: Callable[[], datetime] = _now,
         memory_mb: int = 1024,
         namespace: str = "features",
+        admit: Admit | None = None,
     ) -> None:
         self._settings = settings or Settings()
         self._folder = self._settings.feature_folder
@@ -55,6 +63,7 @@ class FeatureStore:
         self._clock = clock
         self._memory_mb = memory_mb
         self._namespace = namespace
+        self._admit = admit
         self._tables: dict[str, pa.Table | Path] = {}
         self._applied: dict[str, FeatureView] = {}
         self._opened = ExitStack()
@@ -79,6 +88,10 @@ class FeatureStore:
 
         Raises FeatureError when that version was applied with another definition: raise `version` then.
         """
+        if self._admit is not None:
+            import pandas as pd
+
+            self._admit(pd.DataFrame(columns=[view.entity, *view.columns]), what=view.reference)
         return catalogue.apply(self._folder, view)
 
     def view(self, reference: str) -> FeatureView:
@@ -98,6 +111,9 @@ class FeatureStore:
         known = self._resolved(view)
         if known.source is not None:
             raise FeatureError(f"{known.reference} reads its events by its own SQL. Add them to the tables it names.")
+        if self._admit is not None:
+            for some in frames(events):
+                self._admit(some, what=f"the events of {known.reference}")
         with open_engine(self._folder, memory_mb=self._memory_mb) as engine:
             if isinstance(events, str | Path):
                 source = f"SELECT * FROM read_parquet({literal(str(events))})"

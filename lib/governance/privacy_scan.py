@@ -128,7 +128,7 @@ def require_none(
     found = scan_frame(frame, schema=schema, regions=regions)
     if found:
         raise PrivacyError(
-            f"{what} holds personal data: {'; '.join(map(str, found))}. Drop these columns, or pseudonymise them first."
+            f"personal data in {what}: {'; '.join(map(str, found))}. Drop these columns, or pseudonymise them first."
         )
     return frame
 

@@ -143,7 +143,6 @@ def test_policy_stops_a_release_and_no_trial(staged, callers, authority, trail, 
     assert desk.promote(callers["ada"], staged, 1, to="Staging", reason="again").staging == 1
 
 
-def test_approval_is_of_these_files_and_no_others(staged, desk, callers, place):
 def test_approval_is_of_these_files_and_no_others(staged, desk, callers, other_run):
     """What was said of version 1 says nothing of another model that was registered later."""
     desk.approve(callers["grace"], staged, 1, reason="read the evidence")

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import functools
+import zipfile
+
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.linear_model import Ridge
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
-from lib.errors import PrivacyError, PromotionRefused
+from lib.errors import FeatureError, PrivacyError, PromotionRefused
+from lib.features import FeatureStore, FeatureView
+from lib.governance.privacy_find import find
 from lib.governance.privacy_gate import no_personal_data, text_of
-from lib.market import simulate
+from lib.governance.privacy_scan import require_none
+from lib.market import PERSONAL, simulate
 from lib.registry import promote, register
+from lib.settings import Settings
 from lib.tracking import track
 from lib.tracking.client import open_client
 from tests.lib.registered import another, settings_in
@@ -83,7 +91,36 @@ def test_text_is_read_out_of_archives_and_arrays(tmp_path):
     assert set(pieces) == {"a.npz/text.npy", "a.npz/bytes.npy"}
     assert "a@example.com" in pieces["a.npz/text.npy"]
     assert "b@x.org" in pieces["a.npz/bytes.npy"]
+    with zipfile.ZipFile(tmp_path / "model.skops", "w") as archive:
+        archive.writestr("schema.json", '{"__id__": 246067514758930, "content": "a"}')  # an address that is a French id
+    assert [find(text) for _, text in text_of(tmp_path / "model.skops")] == [[]]
     (tmp_path / "raw").write_bytes(b"\xff\xfe\x00")
     assert dict(text_of(tmp_path / "raw")) == {}
     with pytest.raises(PrivacyError, match="absent cannot be read"):
         list(text_of(tmp_path / "absent"))
+
+
+def test_people_have_no_way_into_the_feature_store(tmp_path):
+    """A column named for them is not applied, an innocent one that holds them is not ingested, as frame or file."""
+    at = pd.Timestamp("2024-05-01", tz="UTC")
+    clean = pd.DataFrame({"district": ["Altstadt"], "note": ["quiet"], "event_time": [at]})
+    view = FeatureView(name="notes", entity="district", columns={"note": "string"}, owner="tests")
+    admit = functools.partial(require_none, schema=PERSONAL)
+    with FeatureStore(Settings(root=tmp_path), admit=admit) as store:
+        with pytest.raises(PrivacyError, match="personal data in people@1: seller_phone: phone by its schema"):
+            store.apply(view.model_copy(update={"name": "people", "columns": {"seller_phone": "string"}}))
+        assert store.views() == []
+        store.apply(view)
+        assert store.ingest(view, clean) == 1
+        for number, spoilt in enumerate(
+            (clean.assign(note="ask a@example.com"), clean.assign(district="0912 345 678"))
+        ):
+            file = tmp_path / f"{number}.parquet"
+            spoilt.to_parquet(file)
+            for events in (spoilt, file):
+                with pytest.raises(PrivacyError, match="personal data in the events of notes@1"):
+                    store.ingest(view, events)
+        rows = pd.DataFrame({"district": ["Altstadt"], "event_time": [at]})
+        assert list(store.join(rows, [view])["note"]) == ["quiet"]
+    with pytest.raises(FeatureError, match="cannot be read as a Parquet file"):
+        store.ingest(view, tmp_path / "absent.parquet")

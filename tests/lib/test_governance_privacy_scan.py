@@ -105,7 +105,7 @@ def test_a_table_with_personal_data_does_not_pass(houses):
     """The error names columns and kinds, and not a single value; a clean table comes back itself."""
     clean = houses[list(FEATURES)]
     assert require_none(clean, what="the features") is clean
-    with pytest.raises(PrivacyError, match="the features holds") as raised:
+    with pytest.raises(PrivacyError, match="personal data in the features") as raised:
         require_none(houses[["area_m2", "seller_email"]], what="the features")
     assert "seller_email: email" in str(raised.value)
     assert "example" not in str(raised.value)
