@@ -26,8 +26,8 @@ from lib.settings import Settings
 from lib.workspace import open_workspace
 from tests.lib.test_delivery_pipeline import clean_environment
 
-ROWS_A_DAY, SERVING_DAYS, DAYS = 40, 60, 8
-FELL_DAYS, FELL_TO = 40, 0.82
+ROWS_A_DAY, SERVING_DAYS, DAYS = 40, 66, 8
+FELL_DAYS, FELL_TO = 60, 0.78
 BROKEN = 3, 5
 
 
@@ -54,13 +54,16 @@ def watched(tmp_path_factory):
     folder = tmp_path_factory.mktemp("quarter")
     with clean_environment():
         settings = Settings(root=open_workspace(folder / "work"))
-        params = {"train": {"trees": 6, "min_leaf": 3, "train": 0.88, "validation": 0.04}}
-        (settings.root / "params.yaml").write_text(yaml.safe_dump(params))
         said: list[str] = []
         pages: list[dict] = []
 
-        def train(sales):
+        def first(sales, part=0.75):
+            params = {"train": {"trees": 6, "min_leaf": 3, "train": part, "validation": 0.04}}
+            (settings.root / "params.yaml").write_text(yaml.safe_dump(params))
             return first_version(settings.root, sales, settings=settings)
+
+        def train(sales):
+            return first(sales, 0.88)
 
         def passed(day: date) -> None:
             if day == told.ends - timedelta(days=1):
@@ -68,7 +71,7 @@ def watched(tmp_path_factory):
                 pages.append(requests.get(f"{url}/control-room/state", timeout=30).json())
 
         told = story()
-        record = watch_quarter(told, first=train, train=train, settings=settings, say=said.append, passed=passed)
+        record = watch_quarter(told, first=first, train=train, settings=settings, say=said.append, passed=passed)
         yield told, record, settings, pages[0]
 
 
