@@ -58,7 +58,7 @@ RULE = Fallback(amount=2_600, per="area_m2")
 MATURES = timedelta(days=90)
 _ASKED_AT, _SOLD_AT = time_of_day(9, tzinfo=UTC), time_of_day(20, tzinfo=UTC)
 _LOOKS_AT, _FIRST_AT = time_of_day(6, tzinfo=UTC), time_of_day(0, tzinfo=UTC)
-_GAP_S = 0.0005
+_GAP_S, _POLL_S = 0.0005, 0.5
 _SWAP_S = 30.0
 Say = Callable[[str], None]
 Train = Callable[[pd.DataFrame], tuple[int | None, str]]
@@ -149,11 +149,16 @@ class _Quarter:
         self._say(said)
         self._promote(version)
         room = control_room(
-            self._settings, figures=self._figures, log=self._log, switch=self._switch, every_s=0.5, clock=self._clock
+            self._settings,
+            figures=self._figures,
+            log=self._log,
+            switch=self._switch,
+            every_s=_POLL_S,
+            clock=self._clock,
         )
         app = create_app(
             guarded(wanted_version(self._model, self._settings), self._switch), settings=self._settings,
-            limits=Limits(poll_s=0.1), clock=self._clock, figures=[self._figures], extensions=[room],
+            limits=Limits(poll_s=_POLL_S), clock=self._clock, figures=[self._figures], extensions=[room],
         )  # fmt: skip
         self._service: Service = app.state.service
         with serving(app, port=port) as taken:
