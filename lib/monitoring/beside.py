@@ -45,8 +45,9 @@ class Beside:
     """The monitor of the server at `url`, whose root is that of `settings`; not for several threads.
 
     `labels` is the folder where ground truth comes as CSV or Parquet files (request_id, known_at, label), each under
-    another name until it is whole; each is taken once, and lies in `labels/taken` from then on, or in `labels/refused` with the reason in the log. `reference` is a
-    table of houses to compare days with; without it, the first `LEARNT_DAYS` days that were logged are.
+    another name until it is whole. It is taken once, and lies in `labels/taken` from then on, or in `labels/refused`
+    with the reason in the log. `reference` is a table of houses to compare days with; without it, the first
+    `LEARNT_DAYS` days that were logged are.
     """
 
     settings: Settings
@@ -126,9 +127,10 @@ class Beside:
 
     def _compare(self, store: PredictionStore, now: datetime) -> None:
         """From the first full day after `LEARNT_DAYS` on, hold days against those first ones; tried once."""
-        ((first,),) = store.connection.execute("SELECT min(asked_at) FROM predictions").fetchall()
-        if self._inputs is not None or self._learnt or first is None:
+        ((first_us,),) = store.connection.execute("SELECT epoch_us(min(asked_at)) FROM predictions").fetchall()
+        if self._inputs is not None or self._learnt or first_us is None:
             return
+        first = datetime.fromtimestamp(first_us / 1e6, UTC)
         until = first.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=LEARNT_DAYS)
         if now.date() <= until.date():
             return
