@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import re
 import runpy
@@ -15,6 +16,7 @@ import pytest
 import requests
 import yaml
 
+from lib.cli import _parser
 from lib.monitoring.catalogue import RULES
 from lib.redis_server import find_server
 from lib.settings import Settings
@@ -140,6 +142,7 @@ def test_prometheus_takes_its_configuration():
         for job in _yaml("prometheus/prometheus.yaml")["scrape_configs"]
     }
     assert jobs["server"] == ["server:8000"]
+    assert jobs["monitor"] == [f"monitor:{_watch().port}"]
     assert "EXPOSE 8000" in (FOLDER / "Dockerfile").read_text()
 
 
@@ -174,6 +177,24 @@ def test_alertmanager_takes_its_configuration_and_routes():
         words = ["config", "routes", "test", f"--config.file={file}", f"severity={severity}"]
         done = subprocess.run([amtool, *words], check=True, capture_output=True, text=True)
         assert done.stdout.strip() == receiver
+
+
+def test_alertmanager_calls_the_monitor_with_the_token_that_both_read():
+    """At the address where it listens; it takes the command line of the compose file, and shares the server's state."""
+    asked, service = _watch(), SERVICES["monitor"]
+    assert (asked.host, asked.server) == ("0.0.0.0", "http://server:8000")
+    assert service["volumes"] == SERVICES["server"]["volumes"]
+    assert f":{asked.port}/live" in service["healthcheck"]["test"][-1]
+    for receiver in _yaml("alertmanager/alertmanager.yaml")["receivers"]:
+        (hook,) = receiver["webhook_configs"]
+        assert hook["url"] == f"http://monitor:{asked.port}/alerts"
+        assert hook["http_config"]["authorization"]["credentials_file"] == str(asked.token)
+    assert all(asked.token.name in SERVICES[name]["secrets"] for name in ("monitor", "alertmanager"))
+
+
+def _watch() -> argparse.Namespace:
+    """The command line of the monitor, as it is understood."""
+    return _parser().parse_args(SERVICES["monitor"]["command"])
 
 
 def test_prometheus_and_alertmanager_start_with_the_same_flags(tmp_path):

@@ -7,7 +7,7 @@ import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,9 +44,10 @@ _log = logging.getLogger(__name__)
 class Beside:
     """The monitor of the server at `url`, whose root is that of `settings`; not for several threads.
 
-    `labels` is the folder where ground truth comes as CSV or Parquet files (request_id, known_at, label); each is taken
-    once, and lies in `labels/taken` from then on, or in `labels/refused` with the reason in the log. `reference` is a
-    table of houses to compare days with.
+    `labels` is the folder where ground truth comes as CSV or Parquet files (request_id, known_at, label), each under
+    another name until it is whole. It is taken once, and lies in `labels/taken` from then on, or in `labels/refused`
+    with the reason in the log. `reference` is a table of houses to compare days with; without it, the first
+    `LEARNT_DAYS` days that were logged are.
     """
 
     settings: Settings
@@ -59,10 +60,16 @@ class Beside:
     def __post_init__(self) -> None:
         self._refusals = Refusals()
         self._inputs: InputWatch | None = None
+        self._learnt = False
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Callable[[], Look]]:
-        """The store, open; gives what looks once. Raises MonitoringError while another process has it."""
+        """The store, open; gives what looks once.
+
+        Raises MonitoringError while another process has it, and LibError for a reference that cannot be used.
+        """
+        if self.reference is not None:
+            self._inputs = _against(self.reference, self.clock().date())
         for name in ("taken", "refused"):
             (self.labels / name).mkdir(parents=True, exist_ok=True)
         with PredictionStore(self.settings.root / "monitoring" / "truth.duckdb", matures=MATURES) as store:
@@ -75,7 +82,7 @@ class Beside:
                 store.take_predictions(self.settings.prediction_folder)
                 self._take_labels(store)
                 now = self.clock()
-                self._inputs = self._inputs or self._compared(store, now)
+                self._compare(store, now)
                 return monitor.look(now)
 
             yield look
@@ -118,26 +125,33 @@ class Beside:
             _log.warning("%s does not tell its metrics: %s", self.url, error)
             return None
 
-    def _compared(self, store: PredictionStore, now: datetime) -> InputWatch | None:
-        """What days are compared with; None while there is nothing."""
-        if self.reference is not None:
-            frame = load_table(self.reference, HOUSES)
-            days = (frame["listed_on"].max() - frame["listed_on"].min()).days + 1
-            season = SEASON_DAYS if days >= YEAR_DAYS - 1 else None
-            past = History(frame, WATCHED, day="listed_on", schema=HOUSES, season_days=season)
-            return InputWatch(past, first=now.date())
-        ((first,),) = store.connection.execute("SELECT min(asked_at) FROM predictions").fetchall()
-        if first is None or now.date() <= (first + timedelta(days=LEARNT_DAYS)).date():
-            return None
+    def _compare(self, store: PredictionStore, now: datetime) -> None:
+        """From the first full day after `LEARNT_DAYS` on, hold days against those first ones; tried once."""
+        ((first_us,),) = store.connection.execute("SELECT epoch_us(min(asked_at)) FROM predictions").fetchall()
+        if self._inputs is not None or self._learnt or first_us is None:
+            return
+        first = datetime.fromtimestamp(first_us / 1e6, UTC)
         until = first.replace(hour=0, minute=0, second=0, microsecond=0) + timedelta(days=LEARNT_DAYS)
+        if now.date() <= until.date():
+            return
+        self._learnt = True
         frame = store.features(HOUSES, WATCHED, since=first, until=until)
-        frame["asked_at"] = frame["asked_at"].dt.tz_localize(None)
-        past = History(frame, WATCHED, day="asked_at", season_days=None, schema=HOUSES)
         try:
-            return InputWatch(past, first=until.date())
+            past = History(
+                frame.assign(asked_at=frame["asked_at"].dt.tz_localize(None)), WATCHED, day="asked_at",
+                season_days=None, schema=HOUSES,
+            )  # fmt: skip
+            self._inputs = InputWatch(past, first=until.date())
         except MonitoringError as error:
-            _log.warning("drift of the inputs is not watched: %s", error)
-            return None
+            _log.warning("drift of the inputs is not watched: %s Give a reference.", error)
+
+
+def _against(reference: Path, today: date) -> InputWatch:
+    """Days from today on against a table, by season where it covers a year."""
+    frame = load_table(reference, HOUSES)
+    days = (frame["listed_on"].max() - frame["listed_on"].min()).days + 1
+    season = SEASON_DAYS if days >= YEAR_DAYS - 1 else None
+    return InputWatch(History(frame, WATCHED, day="listed_on", schema=HOUSES, season_days=season), first=today)
 
 
 def monitor_app(beside: Beside, *, every_s: float, hook: Extension | None = None) -> FastAPI:

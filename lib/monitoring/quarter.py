@@ -58,8 +58,8 @@ RULE = Fallback(amount=2_600, per="area_m2")
 MATURES = timedelta(days=90)
 _ASKED_AT, _SOLD_AT = time_of_day(9, tzinfo=UTC), time_of_day(20, tzinfo=UTC)
 _LOOKS_AT, _FIRST_AT = time_of_day(6, tzinfo=UTC), time_of_day(0, tzinfo=UTC)
-_GAP_S = 0.0005
-_SWAP_S = 30.0
+_GAP_S, _POLL_S = 0.0005, 0.5
+_SWAP_S = 120.0
 Say = Callable[[str], None]
 Train = Callable[[pd.DataFrame], tuple[int | None, str]]
 """From the sales that are known to a candidate's version, or None, and how it was judged, in words."""
@@ -135,7 +135,6 @@ class _Quarter:
         self._responder = Responder(RULES, actions, self._log, restraints=restraints, tell=self._figures.count_action)
         self._asked: dict[str, str] = {}
         self._answers: dict[str, tuple[float, int]] = {}
-        self._refused: dict[date, int] = {}
         self._labelled = date.min
         self._coming: tuple[date, int] | None = None
         self._releases: list[Release] = []
@@ -149,11 +148,16 @@ class _Quarter:
         self._say(said)
         self._promote(version)
         room = control_room(
-            self._settings, figures=self._figures, log=self._log, switch=self._switch, every_s=0.5, clock=self._clock
+            self._settings,
+            figures=self._figures,
+            log=self._log,
+            switch=self._switch,
+            every_s=_POLL_S,
+            clock=self._clock,
         )
         app = create_app(
             guarded(wanted_version(self._model, self._settings), self._switch), settings=self._settings,
-            limits=Limits(poll_s=0.1), clock=self._clock, figures=[self._figures], extensions=[room],
+            limits=Limits(poll_s=_POLL_S), clock=self._clock, figures=[self._figures], extensions=[room],
         )  # fmt: skip
         self._service: Service = app.state.service
         with serving(app, port=port) as taken:
@@ -206,9 +210,8 @@ class _Quarter:
             self._answers[houses[number]] = answer["predictions"][0], answer["model_version"]
 
         due_s = [number * _GAP_S for number in range(len(bodies))]
-        with traffic(f"{self._url}/predict", bodies, due_s, check=keep) as sent:
-            pass
-        self._refused[day] = len(sent.wrong)
+        with traffic(f"{self._url}/predict", bodies, due_s, check=keep):
+            pass  # what is refused is for the monitor to find
 
     def record(self, looks: list[Look]) -> Record:
         """All of it, beside the truth."""
@@ -293,7 +296,7 @@ class _Quarter:
             when = pd.Timestamp(str(day)).date()
             yield Answered(
                 day=when, version=int(str(version)), n=len(rows),
-                rmse=float(np.sqrt(np.square(errors).mean())), refused=self._refused.get(when, 0),
+                rmse=float(np.sqrt(np.square(errors).mean())),
             )  # fmt: skip
 
 

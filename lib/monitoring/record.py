@@ -26,7 +26,7 @@ class Release(Frozen):
 
 
 class Answered(Frozen):
-    """The answers of a day held against what the houses sold for in the end, and how many requests were refused.
+    """The answers of a version on a day, held against what the houses sold for in the end.
 
     Only of houses that did sell before the market's end. Version 0 is the rule of manual mode.
     """
@@ -35,7 +35,6 @@ class Answered(Frozen):
     version: int
     n: int
     rmse: float
-    refused: int
 
 
 class Raised(Frozen):

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import sys
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pandas as pd
@@ -20,9 +22,14 @@ from lib.delivery.deployment import open_deployment
 from lib.delivery.feed import as_known, ensure_sales, sales_known
 from lib.delivery.pipeline import DATA, PIPELINE, find_step, read_states, run_pipeline, write_pipeline
 from lib.delivery.quality import check_quality
+from lib.delivery.retrain import retrain
 from lib.delivery.step import Options, Output, Step, call, run_step, trouble
 from lib.errors import DeliveryError, Refused, SchemaError
 from lib.market import FEATURES, HOUSES
+from lib.monitoring.actions import Retrain
+from lib.monitoring.audit import ActionLog, Entry
+from lib.monitoring.catalogue import RULES
+from lib.monitoring.respond import Notice, Responder, Restraint
 from lib.registry import Approval, history
 from lib.settings import Settings
 from lib.tracking import reproduce
@@ -330,6 +337,40 @@ def test_python_m_lib_pipeline_status(resumed, capsys):
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == STEPS + RELEASE
     assert sys.executable
     assert len(PIPELINE) == 10
+
+
+def test_an_alert_trains_through_the_pipeline_once_and_not_too_often(resumed, tmp_path):
+    """A candidate with its errors in the log; nothing new trains nothing; bad sales are refused; undone, archived."""
+    root, _, _ = resumed
+    settings, day = Settings(root=root), datetime(2026, 3, 2, tzinfo=UTC)
+    params = yaml.safe_load((root / "params.yaml").read_text())
+    params["evaluate"]["confidence"] = 0.9
+    (root / "params.yaml").write_text(yaml.safe_dump(params))
+    sound, sales, now = (root / DATA).read_bytes(), pd.read_parquet(root / DATA), [day]
+    action = Retrain(lambda _reason: retrain(root, sales), settings.served_model, settings)
+    log = ActionLog(tmp_path / "actions.jsonl", clock=lambda: now[0])
+    responder = Responder(RULES, [action], log, restraints={"retrain": Restraint(cool_down_s=86_400)})
+
+    def fire(key: str) -> Entry | None:
+        notice = Notice(rule="ModelErrorHigh", key=key, state="firing", summary="it is bad")
+        return responder.take(notice, now=now[0])
+
+    done = fire("one")
+    assert (done.outcome, done.before) == ("done", {"candidate": 2})
+    assert re.match(r"candidate 2: RMSE [\d,]+ against [\d,]+ EUR of the median price on \d+ unseen sales", done.said)
+    assert fire("one") is None
+    assert fire("two").said.startswith("cool-down")
+    now[0] = day + timedelta(days=1)
+    assert (fire("two").outcome, fire("two")) == ("nothing to do", None)
+    now[0] = day + timedelta(days=2)
+    sales = sales.assign(area_m2=10.7639 * sales["area_m2"])
+    failed = fire("three")
+    assert failed.outcome == "failed"
+    assert "stopped at validate_data: the table is refused" in failed.said
+    responder.undo(done.number, by="ada", reason="trained on two regimes")
+    last = history(settings.served_model, settings=settings)[-1]
+    assert (last.version, last.to_stage, last.champion) == (2, "Archived", None)
+    (root / DATA).write_bytes(sound)
 
 
 def test_release_stops_for_an_approval_and_goes_on_from_there(resumed, monkeypatch):

@@ -1,0 +1,145 @@
+"""The monitor beside a running server: figures from its log and late ground truth, actions when Alertmanager calls."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pandas as pd
+import pytest
+import requests
+
+from lib.market import FEATURES, simulate
+from lib.monitoring.actions import ManualMode
+from lib.monitoring.audit import ActionLog
+from lib.monitoring.beside import LEARNT_DAYS, Beside, monitor_app
+from lib.monitoring.catalogue import RULES
+from lib.monitoring.evaluate import Evaluator
+from lib.monitoring.hook import alerts_hook
+from lib.monitoring.manual import Switch
+from lib.monitoring.respond import Responder
+from lib.monitoring.samples import Samples
+from lib.monitoring.watch import readings
+from lib.serving import Limits, create_app, first, read_predictions
+from lib.settings import Settings
+from tests.lib.serving_tools import serving, wait
+
+TODAY = datetime(2026, 3, 30, 12, tzinfo=UTC)
+DAYS, ROWS_A_DAY = 20, 40
+
+
+class Clock:
+    """A clock that only the test moves."""
+
+    now = TODAY - timedelta(days=DAYS)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+
+@pytest.fixture(scope="module")
+def stack(tmp_path_factory):
+    """A server with a champion, twenty days of its answers, the sales of the first fifteen, and the monitor."""
+    settings = Settings(root=tmp_path_factory.mktemp("stack"))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(first, "ROWS", 600)
+        patch.setattr(first, "TREES", 5)
+        first.ensure_champion(settings.served_model, settings=settings, say=lambda _text: None)
+    clock = Clock()
+    houses = simulate("moving", rows=DAYS * ROWS_A_DAY, days=60, seed=settings.seed).houses
+    asked = houses[list(FEATURES)].assign(has_garden=houses["has_garden"].astype(bool))
+    app = create_app(settings.served_model, settings=settings, clock=clock, limits=Limits(poll_s=0.1))
+    beside = Beside(settings, "", settings.root / "labels", clock=clock)
+    with serving(app) as served:
+        beside.url = served.url
+        for day in range(DAYS):
+            clock.now = TODAY - timedelta(days=DAYS - day)
+            rows = asked[day * ROWS_A_DAY : (day + 1) * ROWS_A_DAY]
+            body = {"rows": rows.astype(object).to_dict("records")}
+            assert served.post("/predict", body, headers={"X-Request-ID": f"day-{day}"}).ok
+        yield beside, served, clock
+
+
+def write_labels(beside: Beside, name: str, days: range) -> int:
+    """Prices a tenth above what was answered, known half a day later."""
+    said = read_predictions(beside.settings.prediction_folder).df()
+    mine = said[said["request_id"].isin([f"day-{day}" for day in days])]
+    known = mine["at"] + timedelta(hours=12)
+    table = pd.DataFrame(
+        {"request_id": mine["request_id"], "row": mine["row"], "known_at": known, "label": 1.1 * mine["prediction"]}
+    )
+    beside.labels.mkdir(exist_ok=True)
+    table.to_csv(beside.labels / name, index=False)
+    return len(table)
+
+
+def told(url: str) -> dict[str, float]:
+    """The values at /metrics, by name and labels."""
+    lines = requests.get(f"{url}/metrics", timeout=30).text.splitlines()
+    return {line.rpartition(" ")[0]: float(line.rpartition(" ")[2]) for line in lines if not line.startswith("#")}
+
+
+def test_it_fills_the_figures_of_the_boards(stack):
+    """Error from late labels, coverage, drift against the first days, broken rows: all that no server can tell."""
+    beside, served, clock = stack
+    number = write_labels(beside, "march.csv", range(15))
+    (beside.labels / "april.csv").write_text("request_id,label\na,1\n")
+    (beside.labels / "notes.txt").write_text("not a table")
+    clock.now = TODAY
+    with beside.opened() as look:
+        before = look()
+        assert before.bad_rows is None
+        for _ in range(30):
+            served.post("/predict", {"area_m2": "large"})
+        clock.now = TODAY + timedelta(hours=1)
+        write_labels(beside, "more.csv", range(15, 17))
+        second = look()
+    assert before.labels == number
+    assert second.labels == number + 2 * ROWS_A_DAY
+    assert second.error.low < second.error.value < second.error.high
+    assert second.bad_rows == 1.0
+    assert second.excess is not None
+    assert sorted(path.name for path in (beside.labels / "taken").iterdir()) == ["march.csv", "more.csv"]
+    assert [path.name for path in (beside.labels / "refused").iterdir()] == ["april.csv"]
+    figures = {sample.name: sample.value for family in beside.figures.collect() for sample in family.samples}
+    assert figures["monitoring_judged_total"] == 2 * ROWS_A_DAY
+    assert figures["monitoring_last_run_timestamp_seconds"] == clock.now.timestamp()
+    assert figures["monitoring_bad_rows_ratio"] == 1.0
+    assert LEARNT_DAYS < DAYS
+
+
+def test_no_alert_says_that_nobody_watches(stack):
+    """By the rules themselves, over the hours that MonitorSilent would take to fire."""
+    beside, _, clock = stack
+    clock.now = TODAY + timedelta(hours=2)
+    evaluator, samples = Evaluator(RULES), Samples()
+    with beside.opened() as look:
+        for _ in range(5):
+            look()
+            samples.scrape(clock.now.timestamp(), readings(beside.figures.collect()), job="monitor")
+            evaluator.evaluate(samples, clock.now)
+            clock.now += timedelta(minutes=30)
+    about = {alert.rule.name for alert in evaluator.active}
+    assert not about & {"MonitorSilent", "MonitorStale"}
+
+
+def test_it_acts_when_alertmanager_calls(stack, tmp_path):
+    """The service looks by itself, tells Prometheus, and switches to manual mode for who knows the token."""
+    beside, _, clock = stack
+    clock.now = TODAY + timedelta(hours=9)
+    switch = Switch(tmp_path / "manual.json")
+    log = ActionLog(tmp_path / "actions.jsonl")
+    responder = Responder(RULES, (ManualMode(switch),), log, tell=beside.figures.count_action)
+    app = monitor_app(beside, every_s=0.05, hook=alerts_hook(responder, token="t0ken"))
+    alert = {
+        "status": "firing", "labels": {"alertname": "DataBroken"}, "annotations": {"summary": "it is bad"},
+        "fingerprint": "a", "startsAt": "2026-03-30T12:00:00Z",
+    }  # fmt: skip
+    with serving(app, ready=False) as served:
+        wait(lambda: told(served.url).get("monitoring_last_run_timestamp_seconds") == clock.now.timestamp())
+        assert served.get("/live").json() == {"status": "live"}
+        assert served.post("/alerts", {"alerts": [alert]}).status_code == 401
+        assert switch.read() is None
+        known = {"Authorization": "Bearer t0ken"}
+        assert served.post("/alerts", {"alerts": [alert]}, headers=known).json() == {"entries": [2]}
+        assert switch.read() is not None
+        assert told(served.url)['monitoring_actions_total{action="manual",outcome="done"}'] == 1
