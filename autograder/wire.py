@@ -78,9 +78,10 @@ def encode(value: object, handle: Encoder | None = None, depth: int = 0) -> Any:
         return {"$": "dict", "v": [[encode(k, handle, depth + 1), encode(v, handle, depth + 1)] for k, v in pairs]}
     if isinstance(value, bytes):
         return {"$": "bytes", "v": base64.b64encode(value).decode()}
-    tagged = _encode_pandas(value) or _encode_numpy(value) or _encode_time(value)
-    if tagged is not None:
-        return tagged
+    for as_data in (_encode_pandas, _encode_numpy, _encode_time):
+        tagged = as_data(value)
+        if tagged is not None:  # a numpy zero is data, too
+            return tagged
     if handle is None:
         raise WireError(f"a {type(value).__qualname__} cannot be sent to a learner's function; send plain data instead")
     return handle(value)

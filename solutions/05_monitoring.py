@@ -20,9 +20,7 @@ SEED = 50
 ROWS = 1500
 
 # %% id="imports" folded=true shared=true
-import json
 import math
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -30,7 +28,7 @@ from scipy.stats import binom, chisquare, ks_2samp, wasserstein_distance
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.ensemble import HistGradientBoostingRegressor
 
-from autograder.lab import examine, expect, in_notebook, require, seed
+from autograder.lab import examine, expect, require, seed
 from lib.market import PRICE, simulate
 
 # %% id="helpers" folded=true shared=true
@@ -326,10 +324,10 @@ theory_estimate = None  # a set of letters, such as {"A", "F"}
 theory_estimate = {"B", "D"}
 ### END SOLUTION
 
-# %% [markdown] id="psi" half="theory" minutes=9
+# %% [markdown] id="psi" half="theory" minutes=8
 # ## 4 · How far has a column moved?
 #
-# **Minutes: 9**
+# **Minutes: 8**
 #
 # Labels are late; inputs are here. **Data drift** means that their distribution is not the one that the model learnt from. Is it far from it? The *Population Stability Index*, PSI, is the distance
 # that one can work out on paper. Cut the column into bins, compare the share of each bin in the reference, $r$, with that in the window, $w$:
@@ -402,10 +400,8 @@ FLOOR = 0.001
 def theory_psi(reference, window, edges):
     """The PSI of two lists of numbers, and the bin that contributes most."""
     ### BEGIN SOLUTION
-    r, w = (
-        np.maximum(np.bincount(np.searchsorted(edges, rows, side="right"), minlength=len(edges) + 1) / len(rows), FLOOR)
-        for rows in (reference, window)
-    )
+    bins = [-math.inf, *edges, math.inf]
+    r, w = (np.maximum(np.histogram(rows, bins)[0] / len(rows), FLOOR) for rows in (reference, window))
     parts = (w - r) * np.log(w / r)
     return float(parts.sum()), int(parts.argmax())
     ### END SOLUTION
@@ -426,17 +422,20 @@ expect(
     slip="the shares are 0.2, 0.3, 0.3, 0.2 and 0.1, 0.3, 0.2, 0.4: a house of 70 m² lies in the second bin",
 )
 ### BEGIN HIDDEN TESTS
-draws = np.random.default_rng(seed())
-for turn in range(3):
+draws, asked = np.random.default_rng(seed()), 0
+while asked < 3:
     reference = [float(x) for x in draws.lognormal(4.4, 0.4, int(draws.integers(60, 200))).round()]
     window = [float(x) for x in draws.lognormal(4.4 + 0.3 * draws.standard_normal(), 0.4, 80).round()]
-    cuts = sorted({float(draws.choice(reference)) for _ in range(6)} | ({1_000.0} if turn == 1 else set()))
+    cuts = sorted({float(draws.choice(reference)) for _ in range(6)} | ({max(window) + 1} if asked == 1 else set()))
     bins = [[-math.inf, *cuts], [*cuts, math.inf]]
     share = [
         [max(sum(low <= x < high for x in rows) / len(rows), 0.001) for low, high in zip(*bins, strict=True)]
         for rows in (reference, window)
     ]
     parts = [(w - r) * math.log(w / r) for r, w in zip(*share, strict=True)]
+    if sum(part > max(parts) - 1e-6 for part in parts) > 1:
+        continue  # two bins contribute most
+    asked += 1
     expect(
         list(theory_psi(reference, window, cuts)),
         [sum(parts), parts.index(max(parts))],
@@ -841,7 +840,6 @@ for name in ("district", "area_m2"):
 
 # %% id="code-evidently-drift-check-2" check="code-evidently-drift" points=3
 chance = np.random.default_rng(seed())
-few, reference = town("stable", 45, seed() + 2), town("stable", 400, seed(), after=False)
 many = pd.DataFrame({"area_m2": chance.lognormal(4.6, 0.4, 12_000).round(1)})
 more = pd.DataFrame({"area_m2": (chance.lognormal(4.6, 0.4, 12_000) * 1.04).round(1)})
 found = look(many, more, {"area_m2": 0.15})
@@ -855,24 +853,19 @@ expect(
 expect(
     look(many, more, {"area_m2": 0.03})["area_m2"]["drifted"], True, given="the same, when 0.03 matters", secret=True
 )
-for name, said in look(reference, few, dict.fromkeys(NUMBERS[:3], 0.0)).items():
-    p = float(ks_2samp(reference[name], few[name]).pvalue)
+before = pd.DataFrame(chance.normal(0, 1, (300, 3)), columns=NUMBERS[:3])
+tried = (
+    (shift, float(ks_2samp(before["area_m2"], before["area_m2"] + shift).pvalue)) for shift in np.arange(0.05, 1, 0.005)
+)
+shift, p = next(each for each in tried if each[1] < 0.035)
+now = before.assign(area_m2=before["area_m2"] + shift)
+for watched in (NUMBERS[:1], NUMBERS[:3]):
+    said = look(before, now, dict.fromkeys(watched, 0.0))
     expect(
-        said["drifted"],
-        p < 0.05 / 3,
-        given=f"{name} of 45 houses where every distance matters, p = {p:.3f}, three columns are watched",
+        [said[name]["drifted"] for name in watched],
+        [p < 0.05 / len(watched), *[False] * (len(watched) - 1)],
+        given=f"{', '.join(watched)} of 300 houses, any distance matters; the first moved, p = {p:.3f}, the others have p = 1",
         slip="p below ALPHA divided by the number of columns that are watched",
-        secret=True,
-    )
-edge = chance.normal(0, 1, 300)
-for shift in (0.3, 0.5):
-    before, now = (pd.DataFrame({"area_m2": edge + by}) for by in (0.0, shift))
-    p = float(ks_2samp(before["area_m2"], now["area_m2"]).pvalue)
-    expect(
-        look(before, now, {"area_m2": 0.2})["area_m2"]["drifted"],
-        p < 0.05,
-        given=f"300 rows moved by {shift} σ, p = {p:.2g}",
-        slip="a p-value drifts when it is small, a distance when it is large",
         secret=True,
     )
 require(type(found["area_m2"]["drifted"]) is bool, f"drifted is a {type(found['area_m2']['drifted']).__name__}")

@@ -81,6 +81,13 @@ class Level(enum.IntEnum):
     HIGH = 3
 
 
+@pytest.mark.parametrize("value", [np.int64(0), np.int64(7), np.bool_(False), np.bool_(True), np.float32(0)])
+def test_numbers_of_numpy_are_data(value: np.generic) -> None:
+    """Zero and False among them: what a learner's argmax finds in the first place is no object to hold on to."""
+    back = wire.loads(wire.dumps((value,)))[0]
+    assert (back, type(back)) == (value.item(), type(value.item()))
+
+
 def test_impostors_arrive_as_what_they_are() -> None:
     """A subclass with a will of its own travels as the plain builtin."""
     back = wire.loads(wire.dumps([Always("no"), Level.HIGH, np.float64(0.5), np.int64(7), np.bool_(True)]))

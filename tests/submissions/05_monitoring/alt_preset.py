@@ -34,8 +34,10 @@ def performance(predictions, labels, today):
     mature = mature[mature["day"] + MATURE <= today]
     known = labels[labels["known_on"] <= today].drop_duplicates(["request", "known_on", PRICE])
     known = known[known["known_on"] >= known["request"].map(mature["day"])]
-    prices = known.drop_duplicates(["request", PRICE]).groupby("request")[PRICE].apply(list)
-    mature = mature.assign(price=prices[prices.str.len() == 1].str[0])
+    prices = (
+        known.drop_duplicates(["request", PRICE]).drop_duplicates("request", keep=False).set_index("request")[PRICE]
+    )
+    mature = mature.assign(price=prices)
     miss = (mature["predicted"] - mature["price"]).abs()
     table = pd.DataFrame({"miss": miss, "band": mature["band"]}).groupby("band")["miss"].agg(["mean", "count", "size"])
     known_error = len(table) > 0 and table["count"].min() >= FEW

@@ -17,6 +17,8 @@ def theory_psi(reference, window, edges):
 # %% id="code-evidently-drift"
 def look(reference, window, least):
     """By column of `least`: p-value, distance, and whether the column has drifted."""
+    from pathlib import Path
+
     from lib.monitoring import write_report
     from lib.monitoring.table import watched_columns
 
