@@ -5,7 +5,7 @@
 panel = {
     "type": "timeseries",
     "title": "Rows answered by manual mode",
-    "fieldConfig": {"defaults": {"unit": "percentunit", "min": 0, "max": 1}},
+    "fieldConfig": {"defaults": {"unit": "percentunit"}},
     "targets": [
         {
             "refId": "A",

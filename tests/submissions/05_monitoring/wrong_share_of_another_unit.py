@@ -6,7 +6,7 @@ ROWS_ANSWERED = "serving_predictions_total"
 panel = {
     "type": "timeseries",
     "title": "Rows answered by manual mode",
-    "fieldConfig": {"defaults": {"unit": "percent", "min": 0, "max": 1}},
+    "fieldConfig": {"defaults": {"unit": "percent"}},
     "targets": [
         {
             "refId": "A",
