@@ -19,6 +19,7 @@ import pytest
 
 from autograder.course import load_course
 from autograder.release import leaks, write_release
+from lib.cli import _parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
@@ -29,6 +30,7 @@ COMMANDS = [
     for line in block.splitlines()
 ]
 MAKE = sorted({command for command in COMMANDS if command.startswith("make ")})
+LIB = sorted({command for command in COMMANDS if command.startswith("python -m lib")})
 AUTOGRADER = sorted({command for command in COMMANDS if command.startswith(".venv/bin/autograder")})
 
 
@@ -50,6 +52,15 @@ def test_autograder_commands_parse(command: str) -> None:
             assert word in known
         elif "/" in word and not word.startswith("out/"):
             assert (ROOT / word).exists(), word
+
+
+@pytest.mark.parametrize("command", LIB)
+def test_lib_commands_parse(command: str) -> None:
+    """Every `python -m lib` command names a command, options and files that exist."""
+    options = _parser().parse_args(shlex.split(command)[3:])
+    assert callable(options.run)
+    for value in vars(options).values():
+        assert not isinstance(value, Path) or value.parts[0] == "out" or (ROOT / value).exists(), value
 
 
 def test_links_lead_somewhere() -> None:
