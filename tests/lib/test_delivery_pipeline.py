@@ -344,7 +344,7 @@ def test_an_alert_trains_through_the_pipeline_once_and_not_too_often(resumed, tm
     root, _, _ = resumed
     settings, day = Settings(root=root), datetime(2026, 3, 2, tzinfo=UTC)
     params = yaml.safe_load((root / "params.yaml").read_text())
-    params["evaluate"]["confidence"] = 0.9
+    params["train"]["trees"] = 9
     (root / "params.yaml").write_text(yaml.safe_dump(params))
     sound, sales, now = (root / DATA).read_bytes(), pd.read_parquet(root / DATA), [day]
     action = Retrain(lambda _reason: retrain(root, sales), settings.served_model, settings)

@@ -23,8 +23,9 @@ from lib.serving import Limits, create_app, first, read_predictions
 from lib.settings import Settings
 from tests.lib.serving_tools import serving, wait
 
-TODAY = datetime(2026, 3, 30, 12, tzinfo=UTC)
 DAYS, ROWS_A_DAY = 20, 40
+# The ledger keeps real time: what is judged was answered after the version was put in place.
+TODAY = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=DAYS + 2)
 
 
 class Clock:
