@@ -29,7 +29,7 @@ from lib.monitoring.figures import Figures
 from lib.monitoring.history import History
 from lib.monitoring.inputs import InputWatch
 from lib.monitoring.manual import Fallback, Switch, guarded
-from lib.monitoring.monitor import Look, Monitor, Served
+from lib.monitoring.monitor import NEAR, Look, Monitor, Served
 from lib.monitoring.record import Answered, Record, Release
 from lib.monitoring.refusals import Refusals
 from lib.monitoring.respond import Responder, Restraint
@@ -296,6 +296,7 @@ class _Quarter:
             when = pd.Timestamp(str(day)).date()
             yield Answered(
                 day=when, version=int(str(version)), n=len(rows),
+                near=int((np.abs(errors) <= NEAR * rows[PRICE]).sum()),
                 rmse=float(np.sqrt(np.square(errors).mean())),
             )  # fmt: skip
 

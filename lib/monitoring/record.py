@@ -9,9 +9,10 @@ from lib.market import Truth
 from lib.monitoring.catalogue import LEAST_LABELS
 from lib.monitoring.compare import Frozen
 from lib.monitoring.monitor import Look
+from lib.monitoring.objectives import ACCURACY
 
 ABOUT_MODEL = ("ModelErrorSevere", "ModelErrorHigh", "ConceptDrift")
-ABOUT_ERROR = ("ModelErrorSevere", "ModelErrorHigh", "AccuracyBudgetLeaking")
+ABOUT_ERROR = ("ModelErrorSevere", "ModelErrorHigh")
 _KINDS = {"ConceptDrift": "concept", "DataDrift": "data", "LabelsMissing": "labels"}
 HARM = 1.08
 """As the rules have it: from there on an error is worth an alert."""
@@ -26,7 +27,7 @@ class Release(Frozen):
 
 
 class Answered(Frozen):
-    """The answers of a version on a day, held against what the houses sold for in the end.
+    """The answers of a version on a day, held against what the houses sold for in the end; `near` ones within 20 %.
 
     Only of houses that did sell before the market's end. Version 0 is the rule of manual mode.
     """
@@ -35,6 +36,7 @@ class Answered(Frozen):
     version: int
     n: int
     rmse: float
+    near: int
 
 
 class Raised(Frozen):
@@ -72,6 +74,11 @@ class Record(Frozen):
         """Whether the answers of the four weeks before `day` were in truth worse than an alert allows."""
         lately = [each for each in self.answered if each.version and day - timedelta(days=28) <= each.day < day]
         return bool(lately) and mean(lately) > HARM * self.before
+
+    def _near(self, day: date) -> float:
+        """Which share of the answers of the twelve weeks before `day`, whose sales come in by then, was near enough."""
+        lately = [each for each in self.answered if each.version and day - timedelta(days=84) <= each.day < day]
+        return sum(each.near for each in lately) / max(sum(each.n for each in lately), 1)
 
     def raised(self) -> list[Raised]:
         """Each alert that fired, oldest first."""
@@ -112,6 +119,8 @@ class Record(Frozen):
             return broken and days[0] is not None and days[0] <= day <= days[1] + timedelta(days=1)
         if rule in ABOUT_ERROR:
             return self.harmed(day)
+        if rule == "AccuracyBudgetLeaking":
+            return self._near(day) < ACCURACY.target
         return moved and _KINDS.get(rule) == self.truth.kind
 
     def lines(self) -> Iterator[str]:

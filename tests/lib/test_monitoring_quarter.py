@@ -196,7 +196,7 @@ def test_false_alarms_are_told_from_right_ones():
         story="made up", starts=calm.starts, ends=calm.ends, truth=calm.truth, broken=None,
         releases=(Release(day=days[0], version=1, said=""),),
         answered=tuple(
-            Answered(day=day, version=1, n=10, rmse=90.0 if place in bad else 30.0)
+            Answered(day=day, version=1, n=10, near=9, rmse=90.0 if place in bad else 30.0)
             for place, day in enumerate(days)
         ),
         looks=tuple(
@@ -204,9 +204,12 @@ def test_false_alarms_are_told_from_right_ones():
                 datetime.combine(days[place], datetime.min.time()).astimezone(),
                 Change(rule=rule, key=f"{rule}@{place}", state="firing", summary="", labels={}),
             )
-            for place, rule in ((5, "ModelErrorHigh"), (35, "ModelErrorHigh"), (36, "DataDrift"), (37, "DataBroken"))
+            for place, rule in (
+                (5, "ModelErrorHigh"), (35, "ModelErrorHigh"), (36, "DataDrift"), (37, "DataBroken"),
+                (38, "AccuracyBudgetLeaking"),
+            )
         ),
     )  # fmt: skip
-    assert [alert.justified for alert in record.raised()] == [False, True, False, False]
+    assert [alert.justified for alert in record.raised()] == [False, True, False, False, False]
     assert record.harmed(days[35])
     assert not record.harmed(days[5])
