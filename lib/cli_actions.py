@@ -31,7 +31,7 @@ def equip_server(settings: Settings) -> Equipment:
 
     figures, log, switch = Figures(), *_places(settings)
     room = control_room(settings, figures=figures, log=log, switch=switch)
-    personal = [column.name for column in PERSONAL.columns if column.personal and column.name != "remarks"]
+    personal = [column.name for column in PERSONAL.columns if column.personal]
     signers = tuple(read_public_key(path) for path in sorted(settings.signers))
     return Equipment(
         figures=(figures,), extensions=(room,), guard=lambda source: guarded(source, switch),

@@ -87,7 +87,10 @@ class Settings(BaseSettings):
 
     @property
     def pseudonym_key_file(self) -> Path:
-        """The keys of the log's pseudonyms; under `root` if relative, and better where readers of the log are not."""
+        """The keys of the log's pseudonyms; under `root` if relative, and better where readers of the log are not.
+
+        Servers whose logs are joined need the same file; without one each makes its own.
+        """
         return (self.root / self.pseudonym_keys).resolve()
 
     @model_validator(mode="before")

@@ -215,17 +215,23 @@ class FeatureStore:
         known = self._resolved(view)
         events, found = forget_events(known, self._folder, concerns)
         entities = {*found, *keys}
-        gone = online.forget(self._client(), known, entities, namespace=self._namespace) if entities else 0
+        in_use = entities and self._uses_redis
+        gone = online.forget(self._client(), known, entities, namespace=self._namespace) if in_use else 0
         return Forgotten(known.reference, events, gone)
 
     def everything_online(self) -> Iterator[tuple[str, str]]:
         """Each key under the store's namespace with its value as it stands in Redis; nothing where none is in use."""
-        if self._redis is None and self._settings.redis_url is None:
+        if not self._uses_redis:
             return
         redis = self._client()
         for key in redis.scan_iter(f"{self._namespace}:*"):
             value = cast("bytes | None", redis.get(key))
             yield key.decode(), "" if value is None else value.decode(errors="replace")
+
+    @property
+    def _uses_redis(self) -> bool:
+        """Without, a server of our own would be started that holds nothing."""
+        return self._redis is not None or self._settings.redis_url is not None
 
     def _resolved(self, view: View) -> FeatureView:
         """The applied view that is meant; remembered, because what was applied never changes."""

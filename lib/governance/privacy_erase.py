@@ -125,7 +125,9 @@ def _from_features(person: Person, features: FeatureStore | None) -> tuple[int, 
     if features is None:
         return 0, 0
     for view in features.views():
-        done = features.forget(view, lambda event: _about(person, event))
+        # Where a view reads tables, no event tells whose values are online.
+        keys = () if features.view(view).key_type == "integer" else (*person.values, *person.pseudonyms)
+        done = features.forget(view, lambda event: _about(person, event), keys=keys)
         events, online = events + done.events, online + done.online
     return events, online
 

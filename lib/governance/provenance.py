@@ -21,6 +21,7 @@ from pydantic import AwareDatetime, ValidationError
 from lib.errors import ProvenanceError
 from lib.governance.signing_keys import PublicKey
 from lib.registry import Contender, Evidence, Gate, Transition, digest
+from lib.registry.approval import require_person
 from lib.registry.artifact import NOT_THE_MODEL, verify
 from lib.registry.entries import Entry
 from lib.registry.stores import Stores, open_stores
@@ -62,6 +63,7 @@ def sign_version(
     """
     from model_signing import signing
 
+    require_person(by)
     with open_stores(settings) as stores, tempfile.TemporaryDirectory() as scratch:
         entry = stores.about(name, version)
         copy = _copied(stores, entry, Path(scratch, "signed", MODEL))

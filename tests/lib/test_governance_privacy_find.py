@@ -28,6 +28,7 @@ from lib.market import simulate
         ("to DE89 3704 0044 0532 0130 00, please", "iban", "DE89370400440532013000"),
         ("SSN 536-90-4399", "national_id", "US:536904399"),
         ("CCCD 001099012345", "national_id", "VN:001099012345"),
+        ("IBAN DE89370400440532013000 BIC COBADEFFXXX now", "iban", "DE89370400440532013000"),
         ("DNI 12345678-Z", "national_id", "ES:12345678Z"),
         ("BSN: 111222333", "national_id", "NL:111222333"),
     ],
@@ -58,6 +59,28 @@ def test_each_kind_is_found_with_its_one_spelling(text, kind, value):
 def test_what_only_looks_personal_is_passed_over(text):
     """A wrong check digit, a price, a date, a measure or an address of a page is nobody's."""
     assert find(text) == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "1 2 3 4 " + "x" * 100_000,
+        "AB12" + "c3" * 30_000,
+        " ".join(["AB12" + "c3" * 20] * 2_000),
+        "a@" + "b" * 100_000,
+        "a." * 50_000 + "@",
+        "0 " * 20_000,
+    ],
+    ids=["digits", "token", "tokens", "domain", "local", "spaced"],
+)
+def test_hostile_text_costs_no_more_than_its_length(text):
+    """Patterns that could be read in many ways would go on for hours here; nothing in these is personal."""
+    assert find(text) == []
+
+
+def test_many_findings_cost_no_more_than_their_number():
+    """Each is kept apart from the others without being held against all of them."""
+    assert len(find("a@example.com " * 20_000)) == 20_000
 
 
 def test_of_two_readings_the_stricter_stands_and_findings_never_overlap():
