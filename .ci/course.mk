@@ -25,12 +25,13 @@ test: $(READY)  ## run all tests and replay the solution notebooks (TESTS=path J
 soak: $(READY)  ## grade hundreds of submissions in a row, and attack every module: hours of use in minutes
 	@pytest tests/soak/soak_*.py -s
 
-lint: $(READY)  ## check style, types, import rules and that the notebooks match their sources
+lint: $(READY)  ## check style, types, import rules, licences, and that the notebooks match their sources
 	ruff check
 	ruff format --check
 	mypy
 	lint-imports
 	autograder build --check
+	python -m lib policy check
 
 score: $(READY)  ## print the ML Test Score of this repository, and what proves each of its 28 items
 	@python -m tests.ml_test_score
