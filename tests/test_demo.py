@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import csv
+import os
 import tomllib
 from pathlib import Path
 
 import nbformat
 import pytest
 
-from autograder.batch import find_submissions, grade_class
+from autograder.batch import Entry, find_submissions, grade_class
 from autograder.course import load_course
 from autograder.gradebook import read_marks
 
@@ -28,14 +29,32 @@ def rows(path: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(file))
 
 
+def sample(entries: list[Entry]) -> list[Entry]:
+    """The first module, whoever handed in nothing, and in each other module one student who did; KNOWN=all: everybody.
+
+    Each piece of their work is among the known submissions, too; what is tried here is the class.
+    """
+    modules = sorted({entry.module for entry in entries})
+    handed_in = {module: [e for e in entries if e.module == module and e.path.exists()] for module in modules}
+    chosen = {module: found[place % len(found)] for place, (module, found) in enumerate(handed_in.items())}
+    return [
+        entry for entry in entries
+        if os.environ.get("KNOWN") == "all" or entry.module == modules[0] or not entry.path.exists()
+        or entry == chosen[entry.module]
+    ]  # fmt: skip
+
+
 def test_sample_class_is_graded_as_expected(tmp_path: Path) -> None:
     """Every student's points by rubric line, pending points and total are those of expected.csv."""
     course = load_course(ROOT)
-    marks = read_marks(CLASS / "marks.csv")
-    grade_class(course, find_submissions(course, CLASS), tmp_path, marks=marks)
-    points = ("student", "module", "theory", "code", "results", "report", "pending", "total")
-    graded = [{name: row[name] for name in points} for row in rows(tmp_path / "grades.csv")]
-    assert graded == [{name: row[name] for name in points} for row in rows(CLASS / "expected.csv")]
+    entries = sample(find_submissions(course, CLASS))
+    grade_class(course, entries, tmp_path, marks=read_marks(CLASS / "marks.csv"))
+    graded = {(row["student"], row["module"]): row for row in rows(tmp_path / "grades.csv")}
+    expected = {(row["student"], row["module"]): row for row in rows(CLASS / "expected.csv")}
+    points = ("theory", "code", "results", "report", "pending", "total")
+    assert set(graded) == {(entry.student, entry.module) for entry in entries}
+    for who, row in graded.items():
+        assert [row[name] for name in points] == [expected[who][name] for name in points], who
 
 
 @pytest.mark.parametrize(("student", "module"), WORK)

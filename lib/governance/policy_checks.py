@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sysconfig
 from collections.abc import Iterator, Mapping
 from importlib.metadata import Distribution, distributions
 from types import MappingProxyType
@@ -155,10 +156,11 @@ class Licences(Check):
 
     def look(self) -> Evidence:
         """By the metadata of what is installed: what a package says of itself."""
+        places = sorted({sysconfig.get_path("purelib"), sysconfig.get_path("platlib")})
         looked_up = {canonicalize_name(name): (licence,) for name, licence in self.looked_up.items()}
         found = {
             each.name: tuple(licences(each)) or looked_up.get(canonicalize_name(each.name), ())
-            for each in distributions()
+            for each in distributions(path=places)
         }
         faults = [
             f"{name}: {licence}"
