@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import math
 import os
 import pickle
 import socket
@@ -219,14 +220,21 @@ class Run:
         head = f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
         self.request = head.encode() + b"\r\n\r\n" + body
         self.seconds: list[float] = []
-        self._rate, self._free = rate, deque[Client]()
-        self._start = time.perf_counter()
-        self._end = self._start + seconds
+        self._rate, self._free, self._lasts_s = rate, deque[Client](), seconds
+        self._start = self._end = math.inf
         self._sent = 0
+
+    def begin(self) -> None:
+        """Ask from now on: all are connected, and nothing is due before that."""
+        self._start = time.perf_counter()
+        self._end = self._start + self._lasts_s
+        waiting, self._free = self._free, deque()
+        for client in waiting:
+            self.idle(client)
 
     def idle(self, client: Client) -> None:
         now = time.perf_counter()
-        if self._rate:
+        if self._rate or now < self._start:
             self._free.append(client)
             self.ask_due()
         elif now < self._end:
@@ -234,9 +242,14 @@ class Run:
 
     def ask_due(self) -> None:
         """Send what is due by now, as far as a connection is free."""
-        while self._free and (due := self._start + self._sent / self._rate) <= min(time.perf_counter(), self._end):
+        while self._free and self._due() <= min(time.perf_counter(), self._end):
+            due = self._due()
             self._sent += 1
             self._free.popleft().ask(due)
+
+    def _due(self) -> float:
+        """When the next request is due; never, before the beginning."""
+        return self._start + self._sent / self._rate if self._rate and self._start < math.inf else math.inf
 
 
 async def _loaded(port: int, path: str, clients: int, seconds: float, rate: float, body: bytes) -> dict[str, float]:
@@ -244,6 +257,7 @@ async def _loaded(port: int, path: str, clients: int, seconds: float, rate: floa
     loop = asyncio.get_running_loop()
     for _ in range(clients):
         await loop.create_connection(lambda: Client(run), "127.0.0.1", port)
+    run.begin()
     end = time.perf_counter() + seconds
     while time.perf_counter() < end:
         run.ask_due() if rate else None
