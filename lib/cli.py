@@ -224,9 +224,7 @@ def _count(text: str) -> int:
 
 def _settings(options: argparse.Namespace) -> Settings:
     """With the root that was asked for, or the usual one."""
-    settings = Settings()
-    if options.root is not None or "root" not in settings.model_fields_set:
-        settings = settings.model_copy(update={"root": options.root or SERVING_ROOT})
+    settings = Settings.rooted(options.root, usual=SERVING_ROOT)
     _make_root(settings.root)
     return settings
 

@@ -136,7 +136,7 @@ def _trail(options: argparse.Namespace) -> int:
     from lib.governance.seals import broken_seals, seal
     from lib.governance.trail import open_trail
 
-    settings = _settings(options)
+    settings = Settings.rooted(options.root, usual=ROOT)
     trail, sources = open_trail(settings.root / PLACE), _sources(settings)
     problems = [*trail.verify(anchor=options.anchor).problems]
     # A seal in a changed line says nothing about what it sealed.
@@ -168,19 +168,11 @@ def _sources(settings: Settings) -> dict[str, Source]:
     return {"registry": lambda: ledger_records(settings), "actions": actions}
 
 
-def _settings(options: argparse.Namespace) -> Settings:
-    """With the root that was asked for, or the server's usual one."""
-    settings = Settings()
-    if options.root is not None or "root" not in settings.model_fields_set:
-        settings = settings.model_copy(update={"root": options.root or ROOT})
-    return settings
-
-
 @contextlib.contextmanager
 def _opened(options: argparse.Namespace) -> Iterator[tuple[People, Trail]]:
     from lib.governance.authority import open_authority
     from lib.governance.trail import open_trail
 
-    folder = _settings(options).root / PLACE
+    folder = Settings.rooted(options.root, usual=ROOT).root / PLACE
     with contextlib.closing(open_authority(folder).people) as people:
         yield people, open_trail(folder)

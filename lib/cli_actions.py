@@ -71,7 +71,7 @@ def _finite(text: str) -> float:
 
 
 def _list(options: argparse.Namespace) -> int:
-    log, _ = _places(_settings(options))
+    log, _ = _places(Settings.rooted(options.root, usual=ROOT))
     for entry in log.entries():
         said = f": {entry.said}" if entry.said else ""
         print(f"{entry.number:4} {entry.at:%Y-%m-%d %H:%M} {entry.action}, {entry.outcome} by {entry.by}{said}")
@@ -95,7 +95,7 @@ def _responder(options: argparse.Namespace) -> Responder:
     from lib.monitoring.manual import Fallback
     from lib.monitoring.respond import Responder
 
-    settings = _settings(options)
+    settings = Settings.rooted(options.root, usual=ROOT)
     log, switch = _places(settings)
     amount = getattr(options, "amount", None)
     fallback = None if amount is None else Fallback(amount=amount, per=options.per)
@@ -109,11 +109,3 @@ def _places(settings: Settings) -> tuple[ActionLog, Switch]:
 
     path = settings.root / PLACE
     return ActionLog(path), Switch(path.with_name("manual.json"))
-
-
-def _settings(options: argparse.Namespace) -> Settings:
-    """With the root that was asked for, or the server's usual one."""
-    settings = Settings()
-    if options.root is not None or "root" not in settings.model_fields_set:
-        settings = settings.model_copy(update={"root": options.root or ROOT})
-    return settings

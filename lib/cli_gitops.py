@@ -72,20 +72,13 @@ def _add_root(action: argparse.ArgumentParser) -> None:
     action.add_argument("--root", type=Path, help=f"where everything lies (MLOPS_ROOT, else {ROOT})")
 
 
-def _settings(options: argparse.Namespace) -> Settings:
-    settings = Settings()
-    if options.root is not None or "root" not in settings.model_fields_set:
-        settings = settings.model_copy(update={"root": options.root or ROOT})
-    return settings
-
-
 def _cluster_run(options: argparse.Namespace) -> int:
     from lib.delivery.cluster import run_cluster
     from lib.delivery.deployment import cluster_folder
     from lib.delivery.wanted import Environment
     from lib.workspace import open_workspace
 
-    settings = _settings(options)
+    settings = Settings.rooted(options.root, usual=ROOT)
     if not settings.root.exists() or not any(settings.root.iterdir()):
         open_workspace(settings.root)  # the pipeline goes on there
     asked: dict[Environment, int] = {"staging": options.staging_port, "production": options.production_port}
@@ -117,7 +110,7 @@ def _cluster_status(options: argparse.Namespace) -> int:
     from lib.delivery.deployment import open_deployment
     from lib.delivery.wanted import ENVIRONMENTS
 
-    cluster = open_deployment(_settings(options)).cluster
+    cluster = open_deployment(Settings.rooted(options.root, usual=ROOT)).cluster
     for name in ENVIRONMENTS:
         running = cluster.look(name)
         _say(f"{name} at {running.url}: {running.spec}{'' if running.settled else ', not settled yet'}")
@@ -130,7 +123,7 @@ def _status(options: argparse.Namespace) -> int:
     from lib.delivery.deployment import open_deployment
     from lib.delivery.wanted import ENVIRONMENTS
 
-    deployment = open_deployment(_settings(options))
+    deployment = open_deployment(Settings.rooted(options.root, usual=ROOT))
     for name in ENVIRONMENTS:
         _say(str(deployment.status(name)))
     return 0
@@ -139,7 +132,7 @@ def _status(options: argparse.Namespace) -> int:
 def _reconcile(options: argparse.Namespace) -> int:
     from lib.delivery.deployment import open_deployment
 
-    deployment = open_deployment(_settings(options))
+    deployment = open_deployment(Settings.rooted(options.root, usual=ROOT))
     if options.watch:
         deployment.watch(say=_say)
     reports = deployment.reconcile(wait_s=options.wait, again=options.again, say=_say)
@@ -152,7 +145,7 @@ def _approve(options: argparse.Namespace) -> int:
     from lib.delivery.deployment import open_deployment
     from lib.registry import Approval
 
-    settings = _settings(options)
+    settings = Settings.rooted(options.root, usual=ROOT)
     approval = Approval(by=options.by, reason=options.reason)
     commit = open_deployment(settings).approve(settings.served_model, options.version, approval)
     _say(f"{commit}")
@@ -164,7 +157,7 @@ def _render(options: argparse.Namespace) -> int:
     from lib.delivery.manifests import as_yaml, compose_file, kubernetes_manifests
     from lib.serving.kubernetes import Serving
 
-    settings = _settings(options)
+    settings = Settings.rooted(options.root, usual=ROOT)
     spec = open_deployment(settings).cluster.look(options.environment).spec
     if options.form == "compose":
         _say(as_yaml(compose_file(spec, image=options.image, name=options.environment)))
@@ -177,7 +170,7 @@ def _render(options: argparse.Namespace) -> int:
 def _history(options: argparse.Namespace) -> int:
     from lib.delivery.deployment import open_deployment
 
-    for line in open_deployment(_settings(options)).records.history():
+    for line in open_deployment(Settings.rooted(options.root, usual=ROOT)).records.history():
         _say(f"{str(line['at'])[:19]} {line['environment']:11}{line['commit']:9} {line['what']}")
     return 0
 

@@ -61,9 +61,7 @@ def _watch(options: argparse.Namespace) -> int:
     from lib.monitoring.respond import Responder
     from lib.serving.server import run_app
 
-    settings = Settings()
-    if options.root is not None or "root" not in settings.model_fields_set:
-        settings = settings.model_copy(update={"root": options.root or ROOT})
+    settings = Settings.rooted(options.root, usual=ROOT)
     beside = Beside(settings, options.server, options.labels or settings.root / "labels", reference=options.reference)
     folder, hook = settings.root / "monitoring", None
     rule = None if options.amount is None else Fallback(amount=options.amount, per=options.per)

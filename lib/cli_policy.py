@@ -49,7 +49,7 @@ def _check(options: argparse.Namespace) -> int:
     policy = read_policy(options.policy or DECLARED)
     if options.version is None:
         return _told(check_environment(policy))
-    settings = _settings(options)
+    settings = Settings.rooted(options.root, usual=ROOT)
     model = options.model or settings.served_model
     return _told(check_version(policy, model, options.version, settings=settings))
 
@@ -57,7 +57,7 @@ def _check(options: argparse.Namespace) -> int:
 def _card(options: argparse.Namespace) -> int:
     from lib.governance.cards import card_text, fill_card, keep_card, read_words
 
-    settings = _settings(options)
+    settings = Settings.rooted(options.root, usual=ROOT)
     model = options.model or settings.served_model
     card = fill_card(model, options.version, read_words(options.words), settings=settings)
     place = keep_card(card, settings=settings)
@@ -74,12 +74,6 @@ def _told(findings: Iterable[Evidence]) -> int:
         _say(plain(found))
         passed &= found.passed
     return int(not passed)
-
-
-def _settings(options: argparse.Namespace) -> Settings:
-    settings = Settings()
-    given = options.root or (ROOT if "root" not in settings.model_fields_set else settings.root)
-    return settings.model_copy(update={"root": given})
 
 
 def _say(text: str) -> None:

@@ -51,9 +51,7 @@ def _smoke(options: argparse.Namespace) -> int:
     from lib.delivery.trial import expect_champion, wait_until_ready
 
     if options.expected is None:
-        settings = Settings()
-        if options.root is not None or "root" not in settings.model_fields_set:
-            settings = settings.model_copy(update={"root": options.root or SERVED})
+        settings = Settings.rooted(options.root, usual=SERVED)
         expected = expect_champion(options.model or settings.served_model, settings=settings)
     else:
         expected = read_expected(options.expected)

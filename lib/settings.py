@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from pydantic import AliasChoices, Field, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SecretsSettingsSource, SettingsConfigDict
@@ -55,6 +55,18 @@ class Settings(BaseSettings):
         """What is passed in, then the environment, then the files of secrets where there are any."""
         files = (SecretsSettingsSource(settings_cls, secrets_dir=SECRETS),) if SECRETS.is_dir() else ()
         return *sources, named["init_settings"], named["env_settings"], *files
+
+    @classmethod
+    def rooted(cls, root: Path | None, *, usual: Path) -> Self:
+        """As they are set, with `root` where it is given, else that of the environment, else the `usual` one.
+
+        >>> Settings.rooted(Path("there"), usual=Path("out")).root, Settings.rooted(None, usual=Path("out")).root
+        (PosixPath('there'), PosixPath('out'))
+        """
+        settings = cls()
+        if root is None and "root" in settings.model_fields_set:
+            return settings
+        return settings.model_copy(update={"root": root or usual})
 
     @property
     def store_uri(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -29,8 +29,10 @@ class Taken:
 
 
 @contextmanager
-def metered(pid: int | None = None, *, every_s: float = EVERY_S) -> Iterator[Taken]:
-    """Measure the process `pid`, by default this one, for as long as the context lasts.
+def metered(pid: int | None = None, *, without: Collection[int] = (), every_s: float = EVERY_S) -> Iterator[Taken]:
+    """Measure the process `pid`, by default this one, and its descendants, for as long as the context lasts.
+
+    Processes `without` are left out with all that they started: they are on another bill.
 
     Raises psutil.NoSuchProcess when there is none at the start. One that ends meanwhile keeps what was seen of it.
 
@@ -39,7 +41,7 @@ def metered(pid: int | None = None, *, every_s: float = EVERY_S) -> Iterator[Tak
     >>> 0 < taken.cpu_s and 0 < taken.memory_gib_s <= taken.peak_gib * taken.wall_s * 1.0001
     True
     """
-    meter = _Meter(psutil.Process(pid))
+    meter = _Meter(psutil.Process(pid), frozenset(without))
     thread = threading.Thread(target=meter.follow, args=(every_s,), name="cost meter", daemon=True)
     thread.start()
     try:
@@ -53,11 +55,12 @@ def metered(pid: int | None = None, *, every_s: float = EVERY_S) -> Iterator[Tak
 class _Meter:
     """Looks at a process tree from time to time; the work between two looks is charged the memory of the first."""
 
-    def __init__(self, process: psutil.Process) -> None:
-        self.process, self.taken, self.ended = process, Taken(), threading.Event()
+    def __init__(self, process: psutil.Process, without: Collection[int]) -> None:
+        self.process, self.without, self.taken, self.ended = process, without, Taken(), threading.Event()
         self._begun = self._seen = time.monotonic()
-        self._cpu_before = _cpu_s(_tree(process))
-        self._memory_gib = self.taken.peak_gib = _memory_gib(_tree(process))
+        tree = _tree(process, without)
+        self._cpu_before = _cpu_s(tree)
+        self._memory_gib = self.taken.peak_gib = _memory_gib(tree)
 
     def follow(self, every_s: float) -> None:
         """Look until the work has ended."""
@@ -66,7 +69,7 @@ class _Meter:
 
     def look(self) -> None:
         """Add what has been since the last look."""
-        tree, now = _tree(self.process), time.monotonic()
+        tree, now = _tree(self.process, self.without), time.monotonic()
         self.taken.memory_gib_s += self._memory_gib * (now - self._seen)
         self.taken.wall_s, self._seen = now - self._begun, now
         self.taken.cpu_s = max(self.taken.cpu_s, _cpu_s(tree) - self._cpu_before)
@@ -74,11 +77,12 @@ class _Meter:
         self.taken.peak_gib = max(self.taken.peak_gib, self._memory_gib)
 
 
-def _tree(process: psutil.Process) -> list[psutil.Process]:
+def _tree(process: psutil.Process, without: Collection[int]) -> list[psutil.Process]:
     try:
-        return [process, *process.children(recursive=True)]
+        children = [each for each in process.children() if each.pid not in without]
     except psutil.NoSuchProcess:
         return []
+    return [process, *(each for child in children for each in _tree(child, without))]
 
 
 def _cpu_s(tree: list[psutil.Process]) -> float:

@@ -104,13 +104,14 @@ class _System:
     def round(self, number: int, server: Replica) -> None:
         """The server is there all the time and pays for it; the rest is measured in this process, one after another."""
         begun, version = time.monotonic(), self.version.version
+        apart = () if server.pid is None else (server.pid,)
         with self.log.measuring("serve", version=version, pid=server.pid) as counted:
             counted.predictions = self._serve(server.url, number)
-            with self.log.measuring("batch", version=version) as scored:
+            with self.log.measuring("batch", version=version, without=apart) as scored:
                 scored.predictions = self._batch(number)
-            with self.log.measuring("stream", version=version) as consumed:
+            with self.log.measuring("stream", version=version, without=apart) as consumed:
                 consumed.predictions = self._stream(number)
-            with self.log.measuring("monitor"):
+            with self.log.measuring("monitor", without=apart):
                 self._monitor(number)
         self.log.keep("store", [self.settings.root], wall_s=time.monotonic() - begun)
 

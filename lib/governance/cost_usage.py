@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -58,14 +58,18 @@ class UsageLog:
         return found
 
     @contextmanager
-    def measuring(self, phase: Phase, *, version: int | None = None, pid: int | None = None) -> Iterator[Counted]:
+    def measuring(
+        self, phase: Phase, *, version: int | None = None, pid: int | None = None, without: Collection[int] = ()
+    ) -> Iterator[Counted]:
         """Measure what goes on meanwhile and append it, also when it fails: it has cost what it has cost.
+
+        `pid` and `without` are those of `metered`: what is measured by itself meanwhile is left out here.
 
         Yields what is measured; set its `predictions` and `version` as they become known.
         """
         started, counted = self._clock(), Counted(version)
         try:
-            with metered(pid) as taken:
+            with metered(pid, without=without) as taken:
                 yield counted
         finally:
             self.add(_usage(phase, started, taken, counted))

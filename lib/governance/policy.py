@@ -123,7 +123,7 @@ def check_environment(policy: Policy, *, clock: Clock = today) -> Iterator[Evide
 
 def _gate(rule: Rule, policy: Policy, clock: Clock) -> Gate:
     def gate(candidate: Contender, champion: Contender | None) -> Evidence:
-        found = _judged(rule, CHECKS[rule.check].model_validate(rule.options).gate()(candidate, champion))
+        found = _judged(rule, CHECKS[rule.check].model_validate(rule.options).look_at(candidate, champion))
         if found.passed:
             return found
         covering = [each for each in policy.exceptions if each.covers(rule, candidate)]
@@ -151,7 +151,8 @@ def describe(policy: Policy) -> Iterator[str]:
         options = ", ".join(f"{key} {value}" for key, value in rule.options.items())
         yield f"{rule.id:18}{rule.severity:7}{rule.why}{f' ({options})' if options else ''}"
     for each in policy.exceptions:
-        yield f"except {each.model} {'' if each.version is None else each.version} from {each.rule}: {each}"
+        version = "" if each.version is None else f" {each.version}"
+        yield f"except {each.model}{version} from {each.rule}: {each}"
 
 
 def plain(found: Evidence) -> str:

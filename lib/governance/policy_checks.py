@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import re
 import sysconfig
 from collections.abc import Iterator, Mapping
@@ -17,25 +18,21 @@ from lib.governance.cost_prices import read_prices
 from lib.governance.privacy_gate import no_personal_data
 from lib.governance.provenance import signed
 from lib.governance.signing_keys import read_public_key
-from lib.registry import Contender, Evidence, Gate, find_version, history
+from lib.registry import Contender, Evidence, find_version, history
 from lib.tracking.read import model_folder
 
 _LICENCE = "License :: "
 _CORES = re.compile(r"(\d+) cores?$")
 
 
-class Check(BaseModel):
-    """The options of a check, nothing else; `gate` makes the gate of them."""
+class Check(BaseModel, abc.ABC):
+    """The options of a check, nothing else; `look_at` is a gate of the registry."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    def gate(self) -> Gate:
-        """How a version is looked at."""
-        return self.look_at
-
+    @abc.abstractmethod
     def look_at(self, candidate: Contender, champion: Contender | None) -> Evidence:
-        """Of a check that does it itself."""
-        raise NotImplementedError
+        """What is found about a version."""
 
 
 class SignedModel(Check):
@@ -80,17 +77,17 @@ class GatesPassed(Check):
 class CardComplete(Check):
     """A complete model card was kept."""
 
-    def gate(self) -> Gate:
+    def look_at(self, candidate: Contender, champion: Contender | None) -> Evidence:
         """That of the cards."""
-        return card_complete()
+        return card_complete()(candidate, champion)
 
 
 class NoPersonalData(Check):
     """Nothing personal in inputs, files and artifacts."""
 
-    def gate(self) -> Gate:
+    def look_at(self, candidate: Contender, champion: Contender | None) -> Evidence:
         """That of privacy."""
-        return no_personal_data()
+        return no_personal_data()(candidate, champion)
 
 
 class FourEyes(Check):

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from lib.errors import NoModel
+from lib.errors import NoModel, ServingError
 from lib.market import FEATURES, HOUSES, PRICE
 from lib.monitoring.accepted import Accepted
 from lib.monitoring.actions import FallBack, ManualMode, Retrain
@@ -210,8 +210,12 @@ class _Quarter:
             self._answers[houses[number]] = answer["predictions"][0], answer["model_version"]
 
         due_s = [number * _GAP_S for number in range(len(bodies))]
-        with traffic(f"{self._url}/predict", bodies, due_s, check=keep):
-            pass  # what is refused is for the monitor to find
+        with traffic(f"{self._url}/predict", bodies, due_s, check=keep) as sending:
+            pass
+        # A broken row is refused with 422, and that is for the monitor to find; anything else is no story.
+        broken = [str(sent.wrong) for sent in sending.wrong if not str(sent.wrong).startswith("422 ")]
+        if broken:
+            raise ServingError(f"{day}: {len(broken)} of {len(bodies)} requests got no answer, e.g. {broken[0]}")
 
     def record(self, looks: list[Look]) -> Record:
         """All of it, beside the truth."""

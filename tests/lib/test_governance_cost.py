@@ -57,6 +57,18 @@ def test_memory_of_the_tree_is_counted_while_it_is_held():
     assert 0 < taken.memory_gib_s <= taken.peak_gib * taken.wall_s * 1.001
 
 
+def test_what_is_measured_by_itself_is_on_one_bill_only():
+    """A server that this process started and that is measured apart costs nothing here, nor does what it started."""
+    outer = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {HOLD!r}])"
+    with subprocess.Popen([sys.executable, "-c", outer], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as child:
+        assert child.stdout.readline() == b"held\n"
+        with metered() as both, metered(without=[child.pid]) as ours, metered(child.pid) as theirs:
+            pass
+        child.communicate(b"\n")
+    assert theirs.peak_gib >= 300 * MIB / 2**30
+    assert both.peak_gib >= ours.peak_gib + 300 * MIB / 2**30
+
+
 def test_failed_work_has_cost_too(tmp_path):
     """The log has it, with what became known before; a line that is none is named."""
     log = UsageLog(tmp_path / "usage.jsonl")

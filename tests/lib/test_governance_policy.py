@@ -16,11 +16,12 @@ from lib.governance.policy_checks import Licences
 from lib.governance.provenance import sign_version
 from lib.governance.signing_keys import write_signing_keys
 from lib.registry import history, promote, register
-from lib.registry.gates import artifact_digest
+from lib.registry.gates import artifact_digest, signature_compatible
 from tests.lib.registered import OK, a_run, another, settings_in
 
 NAME = "policed"
 GOOD, BARE = 1, 2
+CHECKED = (artifact_digest(), signature_compatible())
 DAY = date(2026, 3, 1)
 EXCEPTION = '[[exceptions]]\nrule = "card"\nmodel = "m"\ngranted_by = "g"\nreason = "because I may"\n'
 WORDS = """
@@ -41,7 +42,7 @@ def settings(tmp_path_factory):
     run_id = a_run(settings, Ridge())
     for run in (run_id, another(run_id, settings)):
         register(run, NAME, by="ada", settings=settings)
-    promote(NAME, GOOD, to="Staging", by="ada", gates=[artifact_digest()], settings=settings)
+    promote(NAME, GOOD, to="Staging", by="ada", gates=CHECKED, settings=settings)
     sign_version(NAME, GOOD, by="ada", private_key=private, settings=settings)
     (folder / "words.toml").write_text(WORDS)
     return settings
@@ -73,7 +74,7 @@ def test_bare_version_lacks_everything(settings, policy):
     assert failed(findings) == {"signed-model", "known-data", "gates-passed", "model-card"}
     assert "An unsigned file may be anybody's." in findings["signed-model"].reason
     assert findings["training-cost"].reason.startswith("warning: its run does not say on how many cores")
-    assert findings["gates-passed"].reason.startswith("not passed: artifact_digest.")
+    assert findings["gates-passed"].reason.startswith("not passed: artifact_digest, signature_compatible.")
 
 
 def test_card_is_filled_from_the_run_or_refused(settings, policy, capsys):
@@ -171,7 +172,7 @@ def test_commands(settings, tmp_path, capsys):
     assert main(["policy", "check", "--policy", str(file)]) == 1
     assert "has ended; take it out of the policy" in capsys.readouterr().out
     assert main(["policy", "show", "--policy", str(file)]) == 0
-    assert "except policed  from model-card" in capsys.readouterr().out
+    assert "except policed from model-card" in capsys.readouterr().out
     assert main(["policy", "check", "2", "--model", NAME, "--root", str(settings.root)]) == 1
     assert "FAILED  signed-model" in capsys.readouterr().out
     assert Path(file).exists()
