@@ -41,7 +41,7 @@ def projection_line(projection: Projection, unit: str, currency: str, budget: fl
     """In words, with what it means for the budget."""
     found = (
         f"{projection.periods:,} {unit} like these would cost {projection.expected:.4g} {currency}, "
-        f"{projection.confidence:.0%} interval {projection.low:.4g} to {projection.high:.4g}"
+        f"{projection.confidence:.0%} interval {projection.low:.4g} to {projection.high:.4g}, what stands idle apart"
     )
     return found if budget is None else f"{found}: {budget_state(projection, budget)} the budget of {budget:g}"
 
