@@ -12,6 +12,13 @@ HEADER = """\
 #
 # Before it:
 #     kubectl create secret generic model-server --from-file=mlops_ledger_uri --from-file=mlops_redis_url
+#     MLOPS_ACCESS=. python -m lib access grant ada --role operator --by you --root kept
+#     python -m lib privacy keys kept/pseudonym_keys.json
+#     kubectl create secret generic model-server-access --from-file=kept/access.db --from-file=kept/token.key \
+#         --from-file=kept/pseudonym_keys.json
+#     kubectl create configmap model-server-signers --from-file=signing_key.pub
+# Who gets a key, loses one or has another role: change kept/ by `access` and make that Secret anew; a running server
+# follows when Kubernetes has brought it, within about a minute.
 # Then, with your own registry of images in place of this one's name:
 #     kubectl apply -f assets/kubernetes/serving.yaml
 

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from lib.serving.app import Equipment
 
 ROOT = Path("out", "serving")
-PLACE = "governance"
 # Of the running case, without the month: tomorrow's is always beyond the greatest.
 NOVELTY_COLUMNS = ("area_m2", "rooms", "age_years", "distance_km", "condition")
 
@@ -32,15 +31,15 @@ def guard_server(equipment: Equipment, settings: Settings) -> Equipment:
     from lib.governance.novelty_guard import NoveltyGuard
     from lib.governance.policy import policy_gates, read_policy
     from lib.governance.rates import Meter, Rates
-    from lib.governance.trail import open_trail
+    from lib.governance.trail import PLACE, open_trail
     from lib.registry.gates import artifact_digest, signature_compatible
     from lib.registry.training_rows import rows_of_run
 
     novelty = NoveltyGuard(
         lambda version: rows_of_run(version.run_id, "train", settings=settings), columns=NOVELTY_COLUMNS
     )
-    folder, meter = settings.root / PLACE, Meter(Rates(requests=settings.request_rate, rows=settings.row_rate))
-    authority, trail = open_authority(folder), open_trail(folder)
+    meter = Meter(Rates(requests=settings.request_rate, rows=settings.row_rate))
+    authority, trail = open_authority(settings.access_folder), open_trail(settings.root / PLACE)
     release = () if settings.policy is None else policy_gates(read_policy(settings.policy))
     desk = Desk(authority, trail, settings=settings, gates=[artifact_digest(), signature_compatible()], release=release)
     return dataclasses.replace(
@@ -65,6 +64,11 @@ def add_access(commands: argparse._SubParsersAction[argparse.ArgumentParser]) ->
     key = kinds.add_parser("key", help="one more key for somebody")
     key.set_defaults(run=_key)
     key.add_argument("person")
+    adopt = kinds.add_parser("adopt", help="give a program roles, and the key that was drawn for it")
+    adopt.set_defaults(run=_adopt)
+    adopt.add_argument("person")
+    adopt.add_argument("--role", action="append", default=[])
+    adopt.add_argument("--key-file", type=Path, required=True, metavar="FILE", help="with the text of the key")
     for name, words in (("rotate", "put a new key in place of one"), ("revoke", "let a key open nothing any more")):
         kind = kinds.add_parser(name, help=f"{words}, at once")
         kind.set_defaults(run=_rotate if name == "rotate" else _revoke)
@@ -96,6 +100,21 @@ def _grant(options: argparse.Namespace) -> int:
         first = person.roles and not people.keys(person.name)
     print(f"{person.name} is {', '.join(sorted(person.roles)) or 'nothing'} now.")
     return _key(options) if first else 0
+
+
+def _adopt(options: argparse.Namespace) -> int:
+    from lib.errors import AccessError
+
+    try:
+        text = options.key_file.read_text("ascii").strip()
+    except (OSError, ValueError) as error:
+        raise AccessError(f"{options.key_file} cannot be read as a key: {error}.") from error
+    with _opened(options) as (people, trail):
+        person = people.put(options.person, options.role)
+        key = people.adopt(person.name, text)
+        trail.add("key adopted", by=options.by, person=person.name, roles=sorted(person.roles), key=key.id)
+    print(f"{person.name} is {', '.join(sorted(person.roles))} now, by key {key.id} until {key.expires:%Y-%m-%d}.")
+    return 0
 
 
 def _list(options: argparse.Namespace) -> int:
@@ -134,7 +153,7 @@ def _revoke(options: argparse.Namespace) -> int:
 
 def _trail(options: argparse.Namespace) -> int:
     from lib.governance.seals import broken_seals, seal
-    from lib.governance.trail import open_trail
+    from lib.governance.trail import PLACE, open_trail
 
     settings = Settings.rooted(options.root, usual=ROOT)
     trail, sources = open_trail(settings.root / PLACE), _sources(settings)
@@ -171,8 +190,8 @@ def _sources(settings: Settings) -> dict[str, Source]:
 @contextlib.contextmanager
 def _opened(options: argparse.Namespace) -> Iterator[tuple[People, Trail]]:
     from lib.governance.authority import open_authority
-    from lib.governance.trail import open_trail
+    from lib.governance.trail import PLACE, open_trail
 
-    folder = Settings.rooted(options.root, usual=ROOT).root / PLACE
-    with contextlib.closing(open_authority(folder).people) as people:
-        yield people, open_trail(folder)
+    settings = Settings.rooted(options.root, usual=ROOT)
+    with contextlib.closing(open_authority(settings.access_folder).people) as people:
+        yield people, open_trail(settings.root / PLACE)

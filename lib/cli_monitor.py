@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
+from lib.errors import MonitoringError
 from lib.settings import Settings
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def add_monitor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     watch.set_defaults(run=_watch)
     watch.add_argument("--root", type=Path, help=f"where the server keeps its things (MLOPS_ROOT, else {ROOT})")
     watch.add_argument("--server", default="http://127.0.0.1:8000", metavar="URL", help="whose /metrics are asked")
+    watch.add_argument("--key-file", type=Path, metavar="FILE", help="the key that the server asks for (AUTH=1)")
     watch.add_argument("--labels", type=Path, metavar="FOLDER", help="where ground truth comes (ROOT/labels)")
     watch.add_argument("--reference", type=Path, metavar="FILE", help="CSV or Parquet of houses to compare days with")
     watch.add_argument("--every", type=float, default=900.0, metavar="SECONDS", help="between two looks")
@@ -62,7 +64,10 @@ def _watch(options: argparse.Namespace) -> int:
     from lib.serving.server import run_app
 
     settings = Settings.rooted(options.root, usual=ROOT)
-    beside = Beside(settings, options.server, options.labels or settings.root / "labels", reference=options.reference)
+    beside = Beside(
+        settings, options.server, options.labels or settings.root / "labels", reference=options.reference,
+        key=_key(options.key_file),
+    )  # fmt: skip
     folder, hook = settings.root / "monitoring", None
     rule = None if options.amount is None else Fallback(amount=options.amount, per=options.per)
     if options.token.is_file():
@@ -73,6 +78,13 @@ def _watch(options: argparse.Namespace) -> int:
         print(f"{options.token} is not there, so Alertmanager cannot call and nothing is done about alerts.")
     run_app(monitor_app(beside, every_s=options.every, hook=hook), host=options.host, port=options.port)
     return 0
+
+
+def _key(file: Path | None) -> str:
+    try:
+        return "" if file is None else file.read_text("ascii").strip()
+    except (OSError, ValueError) as error:
+        raise MonitoringError(f"{file} cannot be read as a key: {error}.") from error
 
 
 def _monitor(options: argparse.Namespace) -> int:

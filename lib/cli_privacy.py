@@ -21,6 +21,9 @@ def add_privacy(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     score.set_defaults(run=_score)
     score.add_argument("--texts", type=int, default=1_000, help="in each language")
     score.add_argument("--seed", type=int, default=0)
+    keys = kinds.add_parser("keys", help="draw the keys of pseudonyms that several servers share, once")
+    keys.set_defaults(run=_keys)
+    keys.add_argument("file", type=Path)
     erase = kinds.add_parser("erase", help="erase whom the identifiers on standard input belong to, one a line")
     erase.set_defaults(run=_erase)
     erase.add_argument("--request", required=True, help="the number of the request, for the receipt")
@@ -55,6 +58,14 @@ def _score(options: argparse.Namespace) -> int:
 
     print(score_table(score(texts=options.texts, seed=options.seed)))
     print("Names have no form: without a language model they are not found, and neither are addresses.")
+    return 0
+
+
+def _keys(options: argparse.Namespace) -> int:
+    from lib.governance.privacy_pseudonyms import ensure_keys
+
+    keys = ensure_keys(options.file)
+    print(f"{options.file} holds {len(keys.keys)}, {keys.current} being the current one; its owner alone may read it.")
     return 0
 
 

@@ -21,7 +21,8 @@ class Settings(BaseSettings):
     `redis_url` is also taken from plain `REDIS_URL`, the name that hosts and containers set; `MLOPS_REDIS_URL` wins.
     What is not in the environment is taken from a file `mlops_<field>` in /run/secrets: addresses that hold passwords.
     `signers` are files of public keys: where there are any, the server reads only models that one of them has signed.
-    `policy` is a file of rules: where it is named, the registry's desk releases no version that breaks one.
+    `policy` is a file of rules: where it is named, no version that breaks one is approved or released. `signing_key` is
+    the private key by which the pipeline signs what it registers. `access` is the folder with the people who have keys.
     A misspelt field, or a misspelt `MLOPS_` variable, is an error (pydantic's ValidationError, a ValueError).
 
     >>> Settings(seed=7).seed
@@ -42,7 +43,9 @@ class Settings(BaseSettings):
     deployment: Path = Path("deployment")
     pseudonym_keys: Path = Path("pseudonym_keys.json")
     signers: frozenset[Path] = frozenset()
+    signing_key: Path | None = None
     policy: Path | None = None
+    access: Path = Path("governance")
     redis_url: str | None = Field(default=None, validation_alias=AliasChoices("mlops_redis_url", "redis_url"))
     request_rate: str = Field(default="6000/minute", pattern=_RATE)
     row_rate: str = Field(default="20000/hour", pattern=_RATE)
@@ -96,6 +99,14 @@ class Settings(BaseSettings):
     def deployment_folder(self) -> Path:
         """Where it stands what is wanted of staging and production, and what became of it; under `root` if relative."""
         return (self.root / self.deployment).resolve()
+
+    @property
+    def access_folder(self) -> Path:
+        """Where people, the digests of their keys and the key of their tokens lie; under `root` if relative.
+
+        Servers that let in the same people need the same one, if only to read it.
+        """
+        return (self.root / self.access).resolve()
 
     @property
     def pseudonym_key_file(self) -> Path:

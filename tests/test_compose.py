@@ -15,8 +15,12 @@ from pathlib import Path
 import pytest
 import requests
 import yaml
+from cryptography.hazmat.primitives.serialization import load_pem_private_key, load_pem_public_key
 
 from lib.cli import _parser
+from lib.governance.people import People
+from lib.governance.roles import may
+from lib.governance.signing_keys import read_public_key
 from lib.monitoring.catalogue import RULES
 from lib.redis_server import find_server
 from lib.settings import Settings
@@ -60,6 +64,40 @@ def test_service_is_watched_and_bounded(name):
     assert "healthcheck" in service or name == "server"
 
 
+def test_server_asks_for_keys_and_signatures():
+    """Keys lie apart from what the monitor reads; what asks for figures shows the key that is taken in before."""
+    server, monitor = SERVICES["server"], SERVICES["monitor"]
+    assert _parser().parse_args(server["command"]).auth
+    for service in (server, monitor):
+        (target,) = (each["target"] for each in service["configs"])
+        assert json.loads(service["environment"]["MLOPS_SIGNERS"]) == [target]
+    own = {volume.partition(":")[0] for volume in server["volumes"]} - {v.partition(":")[0] for v in monitor["volumes"]}
+    assert own == {"access"}
+    for name in ("MLOPS_ACCESS", "MLOPS_PSEUDONYM_KEYS"):
+        assert server["environment"][name].startswith("/access")
+    adopt = _parser().parse_args(SERVICES["figures"]["command"])
+    assert may(adopt.role, "figures:read")
+    assert not may(adopt.role, "predictions:ask")
+    assert server["depends_on"]["figures"] == {"condition": "service_completed_successfully"}
+    jobs = {job["job_name"]: job for job in _yaml("prometheus/prometheus.yaml")["scrape_configs"]}
+    shown = {adopt.key_file, _watch().key_file, Path(jobs["server"]["authorization"]["credentials_file"])}
+    assert shown == {Path("/run/secrets/figures_key")}
+    assert all("figures_key" in SERVICES[name]["secrets"] for name in ("figures", "monitor", "prometheus"))
+
+
+def test_drawn_keys_are_taken(secrets, tmp_path):
+    """The key of whoever asks for figures opens, in a file of people; the pair of the signer belongs together."""
+    people = People(tmp_path / "access.db")
+    people.put("figures", ["auditor"])
+    text = (secrets / "figures_key").read_text().strip()
+    assert people.adopt("figures", text) == people.recognise(text)
+    people.close()
+    private = load_pem_private_key((secrets / "signing_key.pem").read_bytes(), None)
+    read_public_key(secrets / "signing_key.pub")
+    assert private.public_key() == load_pem_public_key((secrets / "signing_key.pub").read_bytes())
+    assert stat.S_IMODE((secrets / "signing_key.pem").stat().st_mode) == 0o600
+
+
 @every_service
 def test_only_this_machine_reaches_it(name):
     """Published on loopback or not at all; the stores have no road to the outside."""
@@ -78,6 +116,7 @@ def test_what_it_refers_to_is_there(name):
         source = volume.split(":")[0]
         assert (FOLDER / source).is_dir() if source.startswith(".") else source in COMPOSE["volumes"]
     assert set(service.get("secrets", ())) <= COMPOSE["secrets"].keys()
+    assert {each["source"] for each in service.get("configs", ())} <= COMPOSE["configs"].keys()
     for other, wanted in service.get("depends_on", {}).items():
         if wanted["condition"] == "service_healthy":
             assert "healthcheck" in SERVICES[other]
@@ -128,11 +167,13 @@ def test_server_reads_its_secrets_from_files(secrets, monkeypatch):
     assert Settings().ledger_uri == "sqlite:///other.db"
 
 
-def test_prometheus_takes_its_configuration():
+def test_prometheus_takes_its_configuration(secrets, tmp_path):
     """promtool reads the configuration and the rules; the server is scraped where it listens."""
     promtool = executable("promtool", way_out="apt-get install prometheus")
+    copy = shutil.copytree(FOLDER / "prometheus", tmp_path / "prometheus") / "prometheus.yaml"
+    copy.write_text(copy.read_text().replace("/run/secrets", str(secrets)))
     done = subprocess.run(
-        [promtool, "check", "config", FOLDER / "prometheus/prometheus.yaml"],
+        [promtool, "check", "config", copy],
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
@@ -183,7 +224,7 @@ def test_alertmanager_calls_the_monitor_with_the_token_that_both_read():
     """At the address where it listens; it takes the command line of the compose file, and shares the server's state."""
     asked, service = _watch(), SERVICES["monitor"]
     assert (asked.host, asked.server) == ("0.0.0.0", "http://server:8000")
-    assert service["volumes"] == SERVICES["server"]["volumes"]
+    assert set(service["volumes"]) < set(SERVICES["server"]["volumes"])
     assert f":{asked.port}/live" in service["healthcheck"]["test"][-1]
     for receiver in _yaml("alertmanager/alertmanager.yaml")["receivers"]:
         (hook,) = receiver["webhook_configs"]

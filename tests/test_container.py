@@ -17,6 +17,8 @@ from sklearn.ensemble import RandomForestRegressor
 from lib.delivery.smoke import Expected, golden_answers
 from lib.delivery.step import OUTPUTS
 from lib.delivery.steps import Registered
+from lib.governance.provenance import sign_version
+from lib.governance.signing_keys import write_signing_keys
 from lib.market import simulate
 from lib.registry import load, register
 from lib.serving import first, read_predictions
@@ -114,10 +116,12 @@ def registry(tmp_path_factory) -> Iterator[Registry]:
 
 
 @contextlib.contextmanager
-def running(engine: Podman, image: str, *words: str, volume: str) -> Iterator[tuple[str, str]]:
+def running(
+    engine: Podman, image: str, *words: str, volume: str, options: tuple[str, ...] = ()
+) -> Iterator[tuple[str, str]]:
     """The name of a server's container, hardened, and its address on this machine."""
     port, name = free_port(), f"server-{volume}"
-    command = ("serve", "--host", "127.0.0.1", "--wait", "--drain", "1")
+    command = ("serve", "--host", "127.0.0.1", "--wait", "--drain", "1", *options)
     given = ("--volume", f"{volume}:/data", "--env", f"PORT={port}", *words)
     engine("run", "--detach", "--name", name, *HARDENED, *given, image, *command)
     try:
@@ -161,6 +165,35 @@ def test_image_answers_as_the_model_does_and_loses_nothing(engine, image, regist
         assert engine.inspect(name)["State"]["ExitCode"] == 0
         folder = unpacked(engine, "served", tmp_path) / "predictions"
     assert set(acknowledged) <= set(read_predictions(folder).df()["request_id"])
+
+
+def test_image_asks_for_a_key_and_reads_only_what_is_signed(engine, image, registry, tmp_path):
+    """As compose and Kubernetes run it: people and pseudonym keys on a read-only mount, the signer's key beside."""
+    private, public = write_signing_keys(tmp_path / "keys")
+    public.chmod(0o644)
+    given = {"MLOPS_ACCESS": "/access", "MLOPS_PSEUDONYM_KEYS": "/access/pseudonym_keys.json"}
+    access = [word for name, value in given.items() for word in ("--env", f"{name}={value}")]
+    grant = ("access", "grant", "ada", "--role", "learner", "--by", "root")
+    make = ("run", "--rm", *HARDENED, *access, "--volume", "access:/access", image)
+    key = engine(*make, *grant).stdout.splitlines()[1]
+    engine(*make, "privacy", "keys", "/access/pseudonym_keys.json")
+    words = [*registry.words, *access, "--volume", "access:/access:ro", "--volume", f"{public}:/run/signers/a.pub:ro",
+             "--env", 'MLOPS_SIGNERS=["/run/signers/a.pub"]']  # fmt: skip
+    with running(engine, image, *words, volume="guarded", options=("--auth",)) as (name, url):
+
+        def ask(**headers: str) -> requests.Response:
+            return requests.post(f"{url}/predict", json=rows(1)[0], headers=headers, timeout=WAIT_S)
+
+        unsigned = requests.get(f"{url}/ready", timeout=WAIT_S)
+        assert unsigned.status_code == 503
+        assert "is not signed" in unsigned.json()["refused"]["reason"]
+        sign_version(NAME, 1, by="ada", private_key=private, settings=registry.settings)
+        wait(lambda: answers(f"{url}/ready"))
+        assert [ask().status_code, ask(**{"X-API-Key": f"{key}x"}).status_code] == [401, 401]
+        assert ask(**{"X-API-Key": key}).status_code == 200
+        assert requests.get(f"{url}/metrics", headers={"X-API-Key": key}, timeout=WAIT_S).status_code == 403
+        refused = engine("exec", name, "python", "-m", "lib", *grant, check=False)
+        assert "lies where nothing may be written" in refused.stderr
 
 
 def add_candidate(root: Path, golden: Callable[[float], float] = lambda answer: answer) -> None:
@@ -261,7 +294,7 @@ def test_image_scores_a_table(engine, image, registry, tmp_path):
 
 
 def test_image_holds_nothing_but_the_server(engine, image):
-    """No secret, history, test, answer, grader, build tool or compiler; our code is lib, whole, its pages included."""
+    """No secret, history, test, answer, grader, build tool or compiler; our code is lib, whole, with what it reads."""
     script = f"""
 import importlib.util, pathlib, shutil, sys
 packages = pathlib.Path(importlib.util.find_spec("lib").origin).parents[1]
@@ -280,7 +313,8 @@ print("modules", [name for name in modules if importlib.util.find_spec(name)])
 """
     done = engine("run", "--rm", "--user", "0", "--network", "none", "--entrypoint", '["python"]', image, "-c", script)
     pages = [path for name in ("page", "runbooks") for path in (ROOT / "lib" / "monitoring" / name).iterdir()]
-    files = [*ROOT.glob("lib/**/*.py"), *pages]
+    declared = [*ROOT.glob("lib/governance/access_*"), *ROOT.glob("lib/governance/*.toml")]
+    files = [*ROOT.glob("lib/**/*.py"), *pages, *declared]
     kinds = sorted({path.suffix for path in files})
     assert done.stdout.splitlines() == [f"{len(files)} {kinds}", "tools []", "modules []"]
 

@@ -15,6 +15,11 @@ from lib.serving.proxy import TOP_WEIGHT
 _VERSION = "app.kubernetes.io/version"
 _CANARY = "nginx.ingress.kubernetes.io"
 _SECRETS = ("mlops_ledger_uri", "mlops_redis_url")
+_SIGNER = "/run/signers/signing_key.pub"
+_GUARDED = {
+    "MLOPS_ACCESS": "/access", "MLOPS_PSEUDONYM_KEYS": "/access/pseudonym_keys.json",
+    "MLOPS_SIGNERS": json.dumps([_SIGNER]),
+}  # fmt: skip
 _RESOLVER = "127.0.0.11:53"  # of compose's networks
 
 _HAPROXY = """\
@@ -67,16 +72,18 @@ def kubernetes_manifests(spec: Spec, serving: Serving, *, host: str) -> list[Man
 def compose_file(spec: Spec, *, image: str, name: str, secrets: str = "out/container") -> dict[str, Any]:
     """A service for each version, and HAProxy in front of them with their shares as weights, on 127.0.0.1:8080.
 
-    They join the stores of `assets/container/compose.yaml`, which has to be up; `secrets` is the folder with the
-    addresses that `make secrets` wrote.
+    They join the stores of `assets/container/compose.yaml`, which has to be up, and let in whom its server lets in;
+    `secrets` is the folder with the addresses and the signer's key that `make secrets` wrote.
     """
     services: dict[str, Any] = {
         f"v{version}": {
             "image": image,
-            "command": ["serve", "--host", "0.0.0.0", "--model-version", str(version)],  # noqa: S104  of a container
+            "command": ["serve", "--host", "0.0.0.0", "--auth", "--model-version", str(version)],  # noqa: S104  of a container
             "deploy": {"replicas": count},
-            "environment": {"MLOPS_TRACKING_URI": "http://mlflow:5000"},
+            "environment": {"MLOPS_TRACKING_URI": "http://mlflow:5000", **_GUARDED},
+            "configs": [{"source": "signing_key", "target": _SIGNER}],
             "secrets": list(_SECRETS),
+            "volumes": ["state:/data", "access:/access"],
             "networks": ["back"],
             **_HARDENED,
         }
@@ -93,7 +100,11 @@ def compose_file(spec: Spec, *, image: str, name: str, secrets: str = "out/conta
         "name": name,
         "services": services,
         # Compose would take a dollar as the start of a variable.
-        "configs": {"haproxy": {"content": haproxy_configuration(spec).replace("$", "$$")}},
+        "configs": {
+            "haproxy": {"content": haproxy_configuration(spec).replace("$", "$$")},
+            "signing_key": {"file": f"{secrets}/signing_key.pub"},
+        },
+        "volumes": {each: {"external": True, "name": f"mlops_{each}"} for each in ("state", "access")},
         "networks": {"front": {}, "back": {"external": True, "name": "mlops_back"}},
         "secrets": {each: {"file": f"{secrets}/{each}"} for each in _SECRETS},
     }

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hmac
+import os
+import re
 import secrets
 import sqlite3
 import threading
@@ -63,15 +65,17 @@ class NewKey:
 
 
 class People:
-    """Any thread and any process may use one; what one writes, the next read of another sees."""
+    """Any thread and any process may use one; what one writes, the next read of another sees.
+
+    A file that lies where nothing may be written, such as a Secret of Kubernetes, is read, and read anew when another
+    is put in its place; to write raises AccessError then.
+    """
 
     def __init__(self, path: Path, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        self._clock, self._turn = clock, threading.Lock()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        # SQLite's own log, so that whoever reads waits for nobody who writes.
-        self._database = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False, isolation_level=None)
-        self._database.executescript(f"PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; {_TABLES}")
+        self._path, self._clock, self._turn = path, clock, threading.Lock()
+        self._given = path.exists() and not os.access(path.parent, os.W_OK)
+        self._seen = _identity(path) if self._given else None
+        self._database = _read_only(path) if self._given else _writable(path)
 
     def close(self) -> None:
         """Let the file go."""
@@ -127,6 +131,29 @@ class People:
         )  # fmt: skip
         return NewKey(identity, text, expires)
 
+    def adopt(self, person: str, text: str, *, days: float = DAYS) -> Key:
+        """Let a key that was drawn elsewhere be one of `person`; again, and it lasts so many days from now.
+
+        For a program that needs its key before anybody is there to issue one. A revoked key stays revoked. Raises
+        AccessError for a text that is no key and for somebody who is not known.
+        """
+        form = re.fullmatch(rf"{PREFIX}_([0-9a-f]{{8}})_[\w-]{{43,}}", text)
+        if form is None or self.person(person) is None:
+            what = "that text is no key" if form is None else f"nobody is known as {person!r}"
+            raise AccessError(
+                f"{what}. A key reads {PREFIX}_, 8 hexadecimal digits, _ and 43 or more letters at random."
+            )
+        made = self._clock()
+        self._write(
+            "INSERT INTO keys VALUES (?, ?, ?, ?, ?, NULL) ON CONFLICT (id) DO UPDATE SET expires = excluded.expires "
+            "WHERE digest = excluded.digest AND person = excluded.person",
+            form[1], person, _digest(text), made.timestamp(), (made + timedelta(days=days)).timestamp(),
+        )  # fmt: skip
+        known = self.recognise(text)
+        if known is None or known.person != person:
+            raise AccessError(f"key {form[1]} is another one, or somebody else's. Draw a new text.")
+        return known
+
     def revoke(self, identity: str) -> Key:
         """Let a key, and every token made with it, open nothing from now on; revoked twice, it stays as it was."""
         self.key(identity)
@@ -157,11 +184,37 @@ class People:
 
     def _read(self, query: str, *values: object) -> list[tuple]:  # type: ignore[type-arg]  # of SQLite's own values
         with self._turn:
+            if self._given and (found := _identity(self._path)) != self._seen:
+                self._database.close()
+                self._database, self._seen = _read_only(self._path), found
             return self._database.execute(query, values).fetchall()
 
     def _write(self, statement: str, *values: object) -> None:
+        if self._given:
+            raise AccessError(
+                f"{self._path} lies where nothing may be written. Change it where it was made, and put it there anew."
+            )
         with self._turn:
             self._database.execute(statement, values)
+
+
+def _writable(path: Path) -> sqlite3.Connection:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    database = sqlite3.connect(path, timeout=BUSY_S, check_same_thread=False, isolation_level=None)
+    # SQLite's own log, so that whoever reads waits for nobody who writes.
+    database.executescript(f"PRAGMA journal_mode = WAL; PRAGMA foreign_keys = ON; {_TABLES}")
+    return database
+
+
+def _read_only(path: Path) -> sqlite3.Connection:
+    # Immutable, or SQLite would make files beside it; what changes is which file the path means.
+    return sqlite3.connect(f"{path.resolve().as_uri()}?immutable=1", uri=True, check_same_thread=False)
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    found = path.stat()
+    return found.st_dev, found.st_ino, found.st_mtime_ns
 
 
 def _digest(text: str) -> bytes:

@@ -1,4 +1,4 @@
-"""A secret in a file of its own, drawn once, that nobody but its owner may read."""
+"""A secret in a file of its own, drawn once, that nobody but its owner may read, or whom its owner gave it to."""
 
 from __future__ import annotations
 
@@ -16,12 +16,14 @@ BYTES = 32
 def read_secret(path: Path) -> bytes:
     """The 32 bytes in `path`, drawn now when there is no such file; any number of processes may ask at once.
 
-    Raises AccessError for a file that others may read, or that holds anything else.
+    A file of somebody else may be readable for our group: so Kubernetes hands out a Secret. Raises AccessError for a
+    file that others may read, or that holds anything else.
     """
     if not path.exists():
         _draw(path)
-    mode = path.stat().st_mode
-    if mode & (stat.S_IRWXG | stat.S_IRWXO):
+    found = path.stat()
+    mode, given = found.st_mode, found.st_uid != os.geteuid()
+    if mode & ((stat.S_IWGRP if given else stat.S_IRWXG) | stat.S_IRWXO):
         raise AccessError(f"{path} may be used by others than its owner ({stat.filemode(mode)}). chmod 600 {path}")
     try:
         secret = bytes.fromhex(path.read_text("ascii"))

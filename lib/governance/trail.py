@@ -22,6 +22,8 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from lib.errors import TrailError
 from lib.governance.secret_file import read_secret
 
+PLACE = Path("governance")
+"""Where it lies under the root of a server."""
 START = "0" * 64
 """What stands before the first line."""
 TAIL_BYTES = 2**16

@@ -47,13 +47,14 @@ class Beside:
     `labels` is the folder where ground truth comes as CSV or Parquet files (request_id, known_at, label), each under
     another name until it is whole. It is taken once, and lies in `labels/taken` from then on, or in `labels/refused`
     with the reason in the log. `reference` is a table of houses to compare days with; without it, the first
-    `LEARNT_DAYS` days that were logged are.
+    `LEARNT_DAYS` days that were logged are. `key` is what the server asks for.
     """
 
     settings: Settings
     url: str
     labels: Path
     reference: Path | None = None
+    key: str = field(default="", repr=False)
     figures: Figures = field(default_factory=Figures)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -120,7 +121,7 @@ class Beside:
 
     def _bad_rows(self) -> float | None:
         try:
-            return self._refusals.share(_told(f"{self.url}/metrics"))
+            return self._refusals.share(_told(f"{self.url}/metrics", self.key))
         except OSError as error:
             _log.warning("%s does not tell its metrics: %s", self.url, error)
             return None
@@ -202,11 +203,12 @@ def _look_on(look: Callable[[], Look], every_s: float, ended: threading.Event) -
             return
 
 
-def _told(url: str) -> list[Metric]:
+def _told(url: str, key: str) -> list[Metric]:
     """What a target of Prometheus tells; raises OSError when it does not."""
     import urllib.request
 
     from prometheus_client.parser import text_string_to_metric_families
 
-    with urllib.request.urlopen(url, timeout=_TIMEOUT_S) as answer:  # noqa: S310  the operator's own address
+    asked = urllib.request.Request(url, headers={"X-API-Key": key} if key else {})  # noqa: S310  the operator's own
+    with urllib.request.urlopen(asked, timeout=_TIMEOUT_S) as answer:  # noqa: S310  likewise
         return list(text_string_to_metric_families(answer.read().decode()))

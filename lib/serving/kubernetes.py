@@ -15,6 +15,8 @@ Manifest = dict[str, Any]
 USER = 10_001  # the image's
 ANSWER_S = 30  # how long what was taken may still be under way when the door is closed
 _SECRETS = ("mlops_ledger_uri", "mlops_redis_url")
+_ACCESS = ("access.db", "token.key", "pseudonym_keys.json")
+_SIGNER = "signing_key.pub"
 _WHY = {
     "ServiceAccount": "An identity of its own, which may do nothing: the server never asks Kubernetes for anything.",
     "PersistentVolumeClaim": "The prediction log. Every replica adds files of its own, so all may share one folder.",
@@ -32,7 +34,9 @@ class Serving(BaseModel):
     """How the server runs: `cpu` and `memory_mb` are requested for each replica, `cpu_limit` is what it may burst to.
 
     `secret` names the Secret with the addresses of ledger and Redis (keys mlops_ledger_uri and mlops_redis_url),
-    `drain_s` the seconds between SIGTERM and the closed door.
+    `access` the one with the people who have keys, the key of their tokens and those of pseudonyms, which all replicas
+    share (access.db, token.key, pseudonym_keys.json), and `signers` the ConfigMap with whose signature is believed
+    (signing_key.pub). `drain_s` are the seconds between SIGTERM and the closed door.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -48,6 +52,8 @@ class Serving(BaseModel):
     log_gb: int = Field(default=20, ge=1)
     tracking_uri: str = "http://mlflow:5000"
     secret: str = "model-server"  # noqa: S105  a name, not what it holds
+    access: str = "model-server-access"
+    signers: str = "model-server-signers"
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
@@ -61,7 +67,7 @@ class Serving(BaseModel):
 
 
 def manifests(serving: Serving) -> list[Manifest]:
-    """Everything that the server needs in its namespace but the Secret, which no file may hold."""
+    """Everything that the server needs in its namespace but the Secrets, which no file may hold, and the signers."""
     hpa = hpa_manifest(serving.policy, name=serving.name)
     hpa["metadata"]["labels"] = _labels(serving)
     return [
@@ -126,14 +132,9 @@ def _deployment(serving: Serving) -> Manifest:
         "volumes": [
             {"name": "data", "persistentVolumeClaim": {"claimName": serving.name}},
             {"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}},
-            {
-                "name": "secrets",
-                "secret": {
-                    "secretName": serving.secret,
-                    "defaultMode": 0o440,
-                    "items": [{"key": name, "path": name} for name in _SECRETS],
-                },
-            },
+            {"name": "secrets", "secret": {"secretName": serving.secret, "defaultMode": 0o440, **_items(*_SECRETS)}},
+            {"name": "access", "secret": {"secretName": serving.access, "defaultMode": 0o440, **_items(*_ACCESS)}},
+            {"name": "signers", "configMap": {"name": serving.signers, **_items(_SIGNER)}},
         ],
     }
     return {
@@ -150,10 +151,13 @@ def _container(serving: Serving) -> Manifest:
     return {
         "name": "server",
         "image": serving.image,
-        "args": ["serve", "--host", "0.0.0.0", "--wait", "--drain", str(serving.drain_s)],  # noqa: S104
+        "args": ["serve", "--host", "0.0.0.0", "--wait", "--auth", "--drain", str(serving.drain_s)],  # noqa: S104
         "env": [
             {"name": "PORT", "value": str(serving.port)},
             {"name": "MLOPS_TRACKING_URI", "value": serving.tracking_uri},
+            {"name": "MLOPS_ACCESS", "value": "/access"},
+            {"name": "MLOPS_PSEUDONYM_KEYS", "value": "/access/pseudonym_keys.json"},
+            {"name": "MLOPS_SIGNERS", "value": json.dumps([f"/run/signers/{_SIGNER}"])},
         ],
         "ports": [{"name": "http", "containerPort": serving.port}],
         # A start may take minutes where the disk is slow; after it, a process that is stuck is replaced within 30 s.
@@ -169,8 +173,14 @@ def _container(serving: Serving) -> Manifest:
             {"name": "data", "mountPath": "/data"},
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108
             {"name": "secrets", "mountPath": "/run/secrets", "readOnly": True},
+            {"name": "access", "mountPath": "/access", "readOnly": True},
+            {"name": "signers", "mountPath": "/run/signers", "readOnly": True},
         ],
     }
+
+
+def _items(*names: str) -> Manifest:
+    return {"items": [{"key": name, "path": name} for name in names]}
 
 
 def _probe(path: str, *, period_s: int, failures: int) -> Manifest:

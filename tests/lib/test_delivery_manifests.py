@@ -70,7 +70,16 @@ def test_compose_takes_it(tmp_path):
     assert (project, network in standing["networks"]) == (standing["name"], True)
     for secret, where in content["secrets"].items():
         assert standing["secrets"][secret]["file"] == f"../../{where['file']}"
-    assert content["services"]["v3"]["environment"]["MLOPS_TRACKING_URI"] == "http://mlflow:5000"
+    server = standing["services"]["server"]
+    assert content["services"]["v3"]["environment"] == server["environment"]
+    assert content["services"]["v3"]["volumes"] == server["volumes"]
+    assert content["services"]["v3"]["configs"] == server["configs"]
+    assert "--auth" in content["services"]["v3"]["command"]
+    assert content["configs"]["signing_key"]["file"] == standing["configs"]["signing_key"]["file"].removeprefix(
+        "../../"
+    )
+    assert {each["name"] for each in content["volumes"].values()} == {"mlops_state", "mlops_access"}
+    assert {"state", "access"} <= standing["volumes"].keys()
 
 
 def test_haproxy_takes_it(tmp_path):

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import hmac
+import os
 import re
+import shutil
 import sqlite3
 import stat
 import threading
@@ -15,7 +17,7 @@ import pytest
 from lib.errors import AccessError, BadCredential
 from lib.governance import people as module
 from lib.governance.authority import open_authority
-from lib.governance.people import People
+from lib.governance.people import PREFIX, People
 from lib.governance.roles import decisions, may, permissions
 from lib.governance.routes import OPEN, ROUTES
 from lib.governance.secret_file import read_secret
@@ -250,6 +252,66 @@ def test_secret_is_drawn_once_whoever_asks_first(tmp_path):
     path.write_text("short")
     with pytest.raises(AccessError, match="does not hold 32 bytes"):
         read_secret(path)
+
+
+def test_people_that_are_given_are_read_and_read_anew(tmp_path, monkeypatch):
+    """As a Secret is: nothing is written beside it, what is put in its place counts at once, and nobody is added."""
+    made, given = People(tmp_path / "made" / "access.db"), tmp_path / "given" / "access.db"
+    made.put("ada", ["learner"])
+    first = made.issue("ada").text
+
+    def put_there():
+        made.close()
+        given.parent.mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "made" / "access.db", given.with_name("next"))
+        given.with_name("next").replace(given)
+
+    put_there()
+    writable = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: path != given.parent and writable(path, mode))
+    people = People(given)
+    assert people.recognise(first).person == "ada"
+    with pytest.raises(AccessError, match="lies where nothing may be written"):
+        people.put("eve", ["operator"])
+    made = People(tmp_path / "made" / "access.db")
+    made.revoke(made.recognise(first).id)
+    put_there()
+    assert people.recognise(first).revoked is not None
+    assert [path.name for path in given.parent.iterdir()] == ["access.db"]
+    people.close()
+
+
+def test_a_drawn_key_is_adopted_and_stays_who_it_is(authority):
+    """Again, it lasts longer; for somebody else, as another text with its id, or as no key at all, it is refused."""
+    text, people = f"{PREFIX}_0123abcd_{'x' * 43}", authority.people
+    people.put("prometheus", ["auditor"])
+    first = people.adopt("prometheus", text, days=1)
+    assert authority.identify(text).person == "prometheus"
+    assert people.adopt("prometheus", text, days=2).expires - first.expires > timedelta(hours=23)
+    for person, other in (
+        ("ada", text),
+        ("prometheus", f"{PREFIX}_0123abcd_{'y' * 43}"),
+        ("prometheus", "mlops_key_1"),
+    ):
+        with pytest.raises(AccessError, match=r"Draw a new text|that text is no key"):
+            people.adopt(person, other)
+    people.revoke(first.id)
+    people.adopt("prometheus", text)
+    with pytest.raises(BadCredential, match="revoked"):
+        authority.identify(text)
+
+
+def test_a_secret_that_was_handed_out_may_be_read_by_our_group(tmp_path, monkeypatch):
+    """Its owner is another, as with a Secret of Kubernetes; what our group may write to or all may read is refused."""
+    path = tmp_path / "secret"
+    read_secret(path)
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    path.chmod(0o440)
+    assert len(read_secret(path)) == 32
+    for mode in (0o460, 0o444):
+        path.chmod(mode)
+        with pytest.raises(AccessError, match="chmod 600"):
+            read_secret(path)
 
 
 def test_file_of_people_is_readable_by_any_tool(authority, tmp_path):

@@ -7,6 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pandas as pd
 import pytest
 import requests
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
 
 from lib.market import FEATURES, simulate
 from lib.monitoring.actions import ManualMode
@@ -24,6 +26,7 @@ from lib.settings import Settings
 from tests.lib.serving_tools import serving, wait
 
 DAYS, ROWS_A_DAY = 20, 40
+KEY = "known"
 # The ledger keeps real time: what is judged was answered after the version was put in place.
 TODAY = datetime.now(UTC).replace(hour=12, minute=0, second=0, microsecond=0) + timedelta(days=DAYS + 2)
 
@@ -37,6 +40,12 @@ class Clock:
         return self.now
 
 
+def figures_need_a_key(request: Request) -> None:
+    """As a server with AUTH=1 has it."""
+    if request.url.path == "/metrics" and request.headers.get("x-api-key") != KEY:
+        raise HTTPException(401)
+
+
 @pytest.fixture(scope="module")
 def stack(tmp_path_factory):
     """A server with a champion, twenty days of its answers, the sales of the first fifteen, and the monitor."""
@@ -48,8 +57,10 @@ def stack(tmp_path_factory):
     clock = Clock()
     houses = simulate("moving", rows=DAYS * ROWS_A_DAY, days=60, seed=settings.seed).houses
     asked = houses[list(FEATURES)].assign(has_garden=houses["has_garden"].astype(bool))
-    app = create_app(settings.served_model, settings=settings, clock=clock, limits=Limits(poll_s=0.1))
-    beside = Beside(settings, "", settings.root / "labels", clock=clock)
+    app = create_app(
+        settings.served_model, settings=settings, clock=clock, limits=Limits(poll_s=0.1), access=figures_need_a_key
+    )
+    beside = Beside(settings, "", settings.root / "labels", clock=clock, key=KEY)
     with serving(app) as served:
         beside.url = served.url
         for day in range(DAYS):

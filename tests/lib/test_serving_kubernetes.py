@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import runpy
 import subprocess
 import sys
@@ -109,7 +110,24 @@ def test_server_takes_the_arguments_and_the_environment(container, monkeypatch):
     assert Settings().tracking_uri == SERVING.tracking_uri
     pod = manifests(SERVING)[2]["spec"]["template"]["spec"]
     files = [item["path"] for volume in pod["volumes"] for item in volume.get("secret", {}).get("items", ())]
-    assert {name.removeprefix("mlops_") for name in files} == {"ledger_uri", "redis_url"} <= set(Settings.model_fields)
+    settings = {name.removeprefix("mlops_") for name in files if name.startswith("mlops_")}
+    assert settings == {"ledger_uri", "redis_url"} <= set(Settings.model_fields)
+
+
+def test_replicas_share_people_and_keys_and_believe_the_same_signers(kinds, container):
+    """Each setting names a file that a Secret or a ConfigMap brings, read-only; the text holds no secret."""
+    pod = kinds["Deployment"]["spec"]["template"]["spec"]
+    assert _parser().parse_args(container["args"]).auth
+    brought = {}
+    for volume in pod["volumes"]:
+        kept = volume.get("secret") or volume.get("configMap") or {}
+        (mount,) = (each for each in container["volumeMounts"] if each["name"] == volume["name"])
+        brought |= {f"{mount['mountPath']}/{item['path']}": mount["readOnly"] for item in kept.get("items", ())}
+    given = {each["name"]: each["value"] for each in container["env"]}
+    asked = [*json.loads(given["MLOPS_SIGNERS"]), given["MLOPS_PSEUDONYM_KEYS"]]
+    asked += [f"{given['MLOPS_ACCESS']}/{name}" for name in ("access.db", "token.key")]
+    assert {file: brought.get(file) for file in asked} == dict.fromkeys(asked, True)
+    assert {each["kind"] for each in kinds.values()} & {"Secret", "ConfigMap"} == set()
 
 
 def test_probes_ask_addresses_that_the_server_has(container, tmp_path):
