@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from lib.cli_access import add_access, add_trail, guard_server
 from lib.cli_actions import add_actions, equip_server
+from lib.cli_batch import add_batch
 from lib.cli_cost import add_cost
 from lib.cli_drift import add_drift
 from lib.cli_gitops import add_cluster, add_deliver, add_gitops
@@ -80,6 +81,7 @@ def _parser() -> argparse.ArgumentParser:
     add_access(commands)
     add_trail(commands)
     add_actions(commands)
+    add_batch(commands)
     add_monitor(commands)
     add_cluster(commands)
     add_cost(commands)
@@ -121,6 +123,7 @@ def _add_ct(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 
 
 def _ct(options: argparse.Namespace) -> int:
+    from lib.cli_safeguards import safeguards
     from lib.delivery.candidate import register_challenger
     from lib.delivery.draw import draw_ct
     from lib.delivery.quarter import simulate_quarter
@@ -130,10 +133,11 @@ def _ct(options: argparse.Namespace) -> int:
     from lib.workspace import open_workspace
 
     settings = Settings(root=open_workspace(options.out / "work", fresh=True))
+    asked = safeguards(settings)
     record = continuous_training(
         simulate_quarter(options.story, rows_a_day=options.rows_a_day, seed=options.seed),
         TriggerPolicy(),
-        register=lambda challenger: register_challenger(challenger, settings=settings).version,
+        register=lambda challenger: register_challenger(challenger, settings=settings, safeguards=asked).version,
     )
     _say(record.table())
     (options.out / "ct.json").write_text(record.model_dump_json(indent=1), "utf-8")
@@ -163,20 +167,22 @@ def _pipeline_status(options: argparse.Namespace) -> int:
 
 
 def _pipeline_step(options: argparse.Namespace) -> int:
+    from lib.cli_safeguards import safeguards
     from lib.delivery.pipeline import PIPELINE, find_step
     from lib.delivery.step import call
 
-    return call(find_step(options.name), PIPELINE)
+    return call(find_step(options.name), PIPELINE, equip=safeguards)
 
 
 def _serve(options: argparse.Namespace) -> int:
+    from lib.cli_safeguards import safeguards
     from lib.serving.first import ensure_champion
     from lib.serving.server import serve
 
     settings = _settings(options)
     model = options.model or settings.served_model
     if options.model_version is None and not options.wait:
-        ensure_champion(model, settings=settings, say=_say)
+        ensure_champion(model, settings=settings, say=_say, safeguards=safeguards(settings))
     serve(
         model, settings=settings, version=options.model_version, host=options.host, port=options.port,
         workers=options.workers, policy=options.policy, drain_s=options.drain, enforced=options.auth, say=_say,
@@ -190,6 +196,7 @@ def _equip_guarded(settings: Settings) -> Equipment:
 
 
 def _autoscale(options: argparse.Namespace) -> int:
+    from lib.cli_safeguards import admitting, safeguards
     from lib.serving.autoscale_demo import Demo, run_demo
     from lib.serving.autoscale_view import watch
     from lib.serving.lookup import SimulatedLookup
@@ -202,7 +209,11 @@ def _autoscale(options: argparse.Namespace) -> int:
     model = options.model or settings.served_model
     try:
         with watch() as (say, show):
-            return 0 if run_demo(demo, model, settings=settings, out=options.out, say=say, show=show) else 1
+            fine = run_demo(
+                demo, model, settings=settings, out=options.out, say=say, show=show, safeguards=safeguards(settings),
+                equip=admitting,
+            )  # fmt: skip
+            return 0 if fine else 1
     except KeyboardInterrupt:
         _say(f"Stopped; {options.out} has what there was.")
         return 130

@@ -24,24 +24,25 @@ NOVELTY_COLUMNS = ("area_m2", "rooms", "age_years", "distance_km", "condition")
 
 def guard_server(equipment: Equipment, settings: Settings) -> Equipment:
     """The same, with a door that asks for keys, budgets, a check for rows of no house, and the registry's desk."""
+    from lib.cli_safeguards import safeguards
     from lib.governance.authority import open_authority
     from lib.governance.desk import Desk
     from lib.governance.desk_routes import desk_routes
     from lib.governance.door import door, row_budget
     from lib.governance.novelty_guard import NoveltyGuard
-    from lib.governance.policy import policy_gates, read_policy
     from lib.governance.rates import Meter, Rates
     from lib.governance.trail import PLACE, open_trail
-    from lib.registry.gates import artifact_digest, signature_compatible
     from lib.registry.training_rows import rows_of_run
+    from lib.serving.metrics import shared_file
 
     novelty = NoveltyGuard(
         lambda version: rows_of_run(version.run_id, "train", settings=settings), columns=NOVELTY_COLUMNS
     )
-    meter = Meter(Rates(requests=settings.request_rate, rows=settings.row_rate))
+    rates = Rates(requests=settings.request_rate, rows=settings.row_rate)
+    meter = Meter(rates, shared=shared_file("rates.sqlite"))
     authority, trail = open_authority(settings.access_folder), open_trail(settings.root / PLACE)
-    release = () if settings.policy is None else policy_gates(read_policy(settings.policy))
-    desk = Desk(authority, trail, settings=settings, gates=[artifact_digest(), signature_compatible()], release=release)
+    asked = safeguards(settings)
+    desk = Desk(authority, trail, settings=settings, gates=asked.trial, release=asked.release, admit=asked.admit)
     return dataclasses.replace(
         equipment,
         access=door(authority, meter, witness=trail.add),

@@ -21,8 +21,7 @@ ROOT = Path("out", "serving")
 def equip_server(settings: Settings) -> Equipment:
     """The control room, the switch of manual mode, the monitor's figures, pseudonyms, and who must have signed."""
     from lib.governance.privacy_pseudonyms import concealing, ensure_keys
-    from lib.governance.provenance import Signed
-    from lib.governance.signing_keys import read_public_key
+    from lib.governance.provenance import signed_by
     from lib.market import PERSONAL
     from lib.monitoring.control_room import control_room
     from lib.monitoring.figures import Figures
@@ -32,11 +31,10 @@ def equip_server(settings: Settings) -> Equipment:
     figures, log, switch = Figures(), *_places(settings)
     room = control_room(settings, figures=figures, log=log, switch=switch)
     personal = [column.name for column in PERSONAL.columns if column.personal]
-    signers = tuple(read_public_key(path) for path in sorted(settings.signers))
     return Equipment(
         figures=(figures,), extensions=(room,), guard=lambda source: guarded(source, switch),
         conceal=concealing(ensure_keys(settings.pseudonym_key_file), personal=personal),
-        admit=Signed(signers, settings) if signers else None,
+        admit=signed_by(settings),
     )  # fmt: skip
 
 
@@ -90,6 +88,7 @@ def _do(options: argparse.Namespace) -> int:
 
 
 def _responder(options: argparse.Namespace) -> Responder:
+    from lib.cli_safeguards import safeguards
     from lib.monitoring.actions import FallBack, ManualMode
     from lib.monitoring.catalogue import RULES
     from lib.monitoring.manual import Fallback
@@ -99,7 +98,8 @@ def _responder(options: argparse.Namespace) -> Responder:
     log, switch = _places(settings)
     amount = getattr(options, "amount", None)
     fallback = None if amount is None else Fallback(amount=amount, per=options.per)
-    fall_back = FallBack(settings.served_model, settings, stable=getattr(options, "stable", None))
+    stable = getattr(options, "stable", None)
+    fall_back = FallBack(settings.served_model, settings, stable=stable, safeguards=safeguards(settings))
     return Responder(RULES, (fall_back, ManualMode(switch, fallback)), log)
 
 

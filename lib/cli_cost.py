@@ -36,10 +36,11 @@ def add_cost(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> N
 
 
 def _cost(options: argparse.Namespace) -> int:
+    from lib.cli_safeguards import admitting, safeguards
     from lib.governance.cost_allocate import allocate
     from lib.governance.cost_picture import cost_lines, draw_costs, projection_line
     from lib.governance.cost_prices import DECLARED, read_prices
-    from lib.governance.cost_project import budget_state, by_period, project
+    from lib.governance.cost_project import budget_state, by_period, midnights, project
     from lib.governance.cost_rounds import Work, run_rounds
     from lib.governance.cost_usage import UsageLog
     from lib.tracking.plots import save
@@ -47,11 +48,12 @@ def _cost(options: argparse.Namespace) -> int:
     prices = read_prices(options.prices or DECLARED)
     if options.usage is not None:
         usages = UsageLog(options.usage).entries()
-        capacity, edges = _machine(options, usages), _days(usages)
+        capacity, edges = _machine(options, usages), midnights(usages)
     else:
         log = UsageLog(options.root / f"usage-{datetime.now(UTC):%Y%m%dT%H%M%S}.jsonl")
         work = Work(rounds=options.rounds, seconds=options.seconds)
-        worked = run_rounds(work, settings=Settings(root=options.root), log=log, say=_say)
+        settings = Settings(root=options.root)
+        worked = run_rounds(work, settings=settings, log=log, say=_say, asked=safeguards(settings), equip=admitting)
         usages, capacity, edges = log.entries(), worked.capacity, list(worked.edges)
         _say(f"{log.path} has what was measured")
     report = allocate(usages, prices, capacity)
@@ -77,15 +79,6 @@ def _machine(options: argparse.Namespace, usages: list[Usage]) -> Capacity:
     ends = max(usage.started + timedelta(seconds=usage.wall_s) for usage in usages)
     window = ends - min(usage.started for usage in usages)
     return Capacity(cores=options.cores, memory_gib=options.memory_gib, window_s=window.total_seconds())
-
-
-def _days(usages: list[Usage]) -> list[datetime]:
-    """Midnights (UTC) from the first full day on."""
-    first = min(usage.started for usage in usages).astimezone(UTC)
-    last = max(usage.started for usage in usages)
-    begin = first.replace(hour=0, minute=0, second=0, microsecond=0)
-    begin += timedelta(days=begin < first)
-    return [begin + timedelta(days=number) for number in range((last - begin).days + 1 if last >= begin else 1)]
 
 
 def _say(text: str) -> None:

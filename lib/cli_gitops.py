@@ -73,6 +73,7 @@ def _add_root(action: argparse.ArgumentParser) -> None:
 
 
 def _cluster_run(options: argparse.Namespace) -> int:
+    from lib.cli_safeguards import admitting
     from lib.delivery.cluster import run_cluster
     from lib.delivery.deployment import cluster_folder
     from lib.delivery.wanted import Environment
@@ -85,7 +86,7 @@ def _cluster_run(options: argparse.Namespace) -> int:
     ports = {name: port for name, port in asked.items() if port}
     if options.attached:
         threading.Thread(target=_end_with_stdin, name="end with standard input", daemon=True).start()
-    run_cluster(cluster_folder(settings), settings=settings, ports=ports, kind=options.proxy, say=_say)
+    run_cluster(cluster_folder(settings), settings=settings, ports=ports, kind=options.proxy, equip=admitting, say=_say)
     return 0
 
 
@@ -95,9 +96,10 @@ def _end_with_stdin() -> None:
 
 
 def _deliver(options: argparse.Namespace) -> int:
+    from lib.cli_safeguards import safeguards
     from lib.delivery.deliver import run_delivery
 
-    told = run_delivery(options.root, proxy=options.proxy, say=_say)
+    told = run_delivery(options.root, proxy=options.proxy, say=_say, equip=safeguards)
     (options.root / "record.txt").write_text(f"{told}\n", "utf-8")
     _say(str(told))
     _say(
@@ -130,9 +132,11 @@ def _status(options: argparse.Namespace) -> int:
 
 
 def _reconcile(options: argparse.Namespace) -> int:
+    from lib.cli_safeguards import safeguards
     from lib.delivery.deployment import open_deployment
 
-    deployment = open_deployment(Settings.rooted(options.root, usual=ROOT))
+    settings = Settings.rooted(options.root, usual=ROOT)
+    deployment = open_deployment(settings, safeguards(settings))
     if options.watch:
         deployment.watch(say=_say)
     reports = deployment.reconcile(wait_s=options.wait, again=options.again, say=_say)
@@ -142,12 +146,13 @@ def _reconcile(options: argparse.Namespace) -> int:
 
 
 def _approve(options: argparse.Namespace) -> int:
+    from lib.cli_safeguards import safeguards
     from lib.delivery.deployment import open_deployment
     from lib.registry import Approval
 
     settings = Settings.rooted(options.root, usual=ROOT)
     approval = Approval(by=options.by, reason=options.reason)
-    commit = open_deployment(settings).approve(settings.served_model, options.version, approval)
+    commit = open_deployment(settings, safeguards(settings)).approve(settings.served_model, options.version, approval)
     _say(f"{commit}")
     return 0
 

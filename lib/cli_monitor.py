@@ -45,6 +45,9 @@ def add_monitor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     watch.add_argument("--key-file", type=Path, metavar="FILE", help="the key that the server asks for (AUTH=1)")
     watch.add_argument("--labels", type=Path, metavar="FOLDER", help="where ground truth comes (ROOT/labels)")
     watch.add_argument("--reference", type=Path, metavar="FILE", help="CSV or Parquet of houses to compare days with")
+    watch.add_argument("--usage", type=Path, metavar="FILE", help="a log of usage; with --budget, costs are watched")
+    watch.add_argument("--budget", type=_money, metavar="MONEY", help="what 30 days may cost")
+    watch.add_argument("--prices", type=Path, help="a price table (TOML); see lib/governance/prices.toml")
     watch.add_argument("--every", type=float, default=900.0, metavar="SECONDS", help="between two looks")
     watch.add_argument("--host", default="127.0.0.1")
     watch.add_argument("--port", type=int, default=9109, help="for /metrics and, with a token, /alerts")
@@ -54,6 +57,7 @@ def add_monitor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _watch(options: argparse.Namespace) -> int:
+    from lib.cli_safeguards import safeguards
     from lib.monitoring.actions import FallBack, ManualMode
     from lib.monitoring.audit import ActionLog
     from lib.monitoring.beside import Beside, monitor_app
@@ -66,18 +70,37 @@ def _watch(options: argparse.Namespace) -> int:
     settings = Settings.rooted(options.root, usual=ROOT)
     beside = Beside(
         settings, options.server, options.labels or settings.root / "labels", reference=options.reference,
-        key=_key(options.key_file),
+        key=_key(options.key_file), budget=lambda: _spent(options),
     )  # fmt: skip
     folder, hook = settings.root / "monitoring", None
     rule = None if options.amount is None else Fallback(amount=options.amount, per=options.per)
     if options.token.is_file():
-        actions = (FallBack(settings.served_model, settings), ManualMode(Switch(folder / "manual.json"), rule))
+        fall_back = FallBack(settings.served_model, settings, safeguards=safeguards(settings))
+        actions = (fall_back, ManualMode(Switch(folder / "manual.json"), rule))
         responder = Responder(RULES, actions, ActionLog(folder / "actions.jsonl"), tell=beside.figures.count_action)
         hook = alerts_hook(responder, token=options.token.read_text("utf-8").strip())
     else:
         print(f"{options.token} is not there, so Alertmanager cannot call and nothing is done about alerts.")
     run_app(monitor_app(beside, every_s=options.every, hook=hook), host=options.host, port=options.port)
     return 0
+
+
+def _spent(options: argparse.Namespace) -> float | None:
+    """The expected cost as a share of the budget, None where nobody gave one."""
+    from lib.governance.cost_prices import DECLARED, read_prices
+    from lib.governance.cost_project import budget_share
+    from lib.governance.cost_usage import UsageLog
+
+    if options.usage is None or options.budget is None:
+        return None
+    return budget_share(UsageLog(options.usage).entries(), read_prices(options.prices or DECLARED), options.budget)
+
+
+def _money(text: str) -> float:
+    amount = float(text)
+    if not 0 < amount < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text} is no amount above 0")
+    return amount
 
 
 def _key(file: Path | None) -> str:
@@ -88,6 +111,7 @@ def _key(file: Path | None) -> str:
 
 
 def _monitor(options: argparse.Namespace) -> int:
+    from lib.cli_safeguards import safeguards
     from lib.delivery.retrain import first_version, retrain
     from lib.monitoring.quarter import watch_quarter
     from lib.monitoring.quarter_picture import draw_quarter
@@ -99,8 +123,10 @@ def _monitor(options: argparse.Namespace) -> int:
     settings = Settings(root=open_workspace(options.out / "work", fresh=True))
     (settings.root / "params.yaml").write_text(yaml.safe_dump(_PARAMS), "utf-8")
 
+    asked = safeguards(settings)
+
     def first(sales: pd.DataFrame) -> tuple[int, str]:
-        return first_version(settings.root, sales, settings=settings)
+        return first_version(settings.root, sales, settings=settings, safeguards=asked)
 
     def train(sales: pd.DataFrame) -> tuple[int | None, str]:
         return retrain(settings.root, sales)
@@ -108,8 +134,8 @@ def _monitor(options: argparse.Namespace) -> int:
     try:
         with _progress((story.ends - story.serves).days) as (say, passed):
             record = watch_quarter(
-                story, first=first, train=train, settings=settings, restraints=_restraints(), port=options.port,
-                say=say, passed=passed,
+                story, first=first, train=train, settings=settings, restraints=_restraints(), safeguards=asked,
+                port=options.port, say=say, passed=passed,
             )  # fmt: skip
     except KeyboardInterrupt:
         print(f"Stopped; nothing was written but the work in {settings.root}, which the next start clears.")

@@ -71,13 +71,20 @@ def _keys(options: argparse.Namespace) -> int:
 
 def _erase(options: argparse.Namespace) -> int:
     from lib.features import FeatureStore
-    from lib.governance.privacy_erase import Places, erase
+    from lib.governance.privacy_erase import Erasure, Places, erase
     from lib.governance.privacy_person import person
     from lib.governance.privacy_pseudonyms import read_keys
+    from lib.governance.trail import PLACE, open_trail
 
     settings = Settings()
     if options.root is not None:
         settings = settings.model_copy(update={"root": options.root})
+    trail = open_trail(settings.root / PLACE)
+
+    def kept(receipt: Erasure) -> None:
+        counts = receipt.model_dump(include={"rows", "cells", "events", "online", "predictions"})
+        trail.add("erased", by=receipt.by, request=receipt.request, **counts, files_left=len(receipt.left))
+
     keys = read_keys(settings.pseudonym_key_file) if settings.pseudonym_key_file.exists() else None
     who = person([line for line in sys.stdin.read().splitlines() if line.strip()], keys=keys)
     predictions = settings.prediction_folder
@@ -87,6 +94,6 @@ def _erase(options: argparse.Namespace) -> int:
             remotes=() if settings.data_remote is None else (settings.data_remote,),
             predictions=predictions if predictions.exists() else None, reports=tuple(options.reports),
         )  # fmt: skip
-        receipt = erase(who, places, request=options.request, by=options.by, settings=settings)
+        receipt = erase(who, places, request=options.request, by=options.by, settings=settings, record=kept)
     print(receipt.model_dump_json(indent=1))
     return 0 if receipt.proven else 1

@@ -47,12 +47,14 @@ def add_try(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> No
 
 
 def _smoke(options: argparse.Namespace) -> int:
+    from lib.cli_safeguards import safeguards
     from lib.delivery.smoke import read_expected, smoke
     from lib.delivery.trial import expect_champion, wait_until_ready
 
     if options.expected is None:
         settings = Settings.rooted(options.root, usual=SERVED)
-        expected = expect_champion(options.model or settings.served_model, settings=settings)
+        admit = safeguards(settings).admit
+        expected = expect_champion(options.model or settings.served_model, settings=settings, admit=admit)
     else:
         expected = read_expected(options.expected)
     wait_until_ready(options.url, wait_s=options.wait)
@@ -67,6 +69,7 @@ def _try_staging(options: argparse.Namespace) -> int:
 
 
 def _try_production(options: argparse.Namespace) -> int:
+    from lib.cli_safeguards import safeguards
     from lib.delivery.trial import expect_champion
     from lib.serving.first import ensure_champion
 
@@ -79,8 +82,8 @@ def _try_production(options: argparse.Namespace) -> int:
     settings = Settings(root=options.root)
     settings.root.mkdir(parents=True, exist_ok=True)
     if sqlite_path(settings.ledger_uri) is not None:  # this machine's own registry, which `serve` fills too
-        ensure_champion(settings.served_model, settings=settings, say=print)
-    expected = expect_champion(settings.served_model, settings=settings)
+        ensure_champion(settings.served_model, settings=settings, say=print, safeguards=safeguards(settings))
+    expected = expect_champion(settings.served_model, settings=settings, admit=safeguards(settings).admit)
     return _try(settings.served_model, expected, settings, options)
 
 

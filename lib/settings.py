@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from typing import Any, Self
@@ -20,7 +21,7 @@ class Settings(BaseSettings):
     `request_rate` and `row_rate` are what one person may ask of a server that asks for keys (`lib.governance.rates`).
     `redis_url` is also taken from plain `REDIS_URL`, the name that hosts and containers set; `MLOPS_REDIS_URL` wins.
     What is not in the environment is taken from a file `mlops_<field>` in /run/secrets: addresses that hold passwords.
-    `signers` are files of public keys: where there are any, the server reads only models that one of them has signed.
+    `signers` are files of public keys: where there are any, only models that one of them has signed are read.
     `policy` is a file of rules: where it is named, no version that breaks one is approved or released. `signing_key` is
     the private key by which the pipeline signs what it registers. `access` is the folder with the people who have keys.
     A misspelt field, or a misspelt `MLOPS_` variable, is an error (pydantic's ValidationError, a ValueError).
@@ -126,6 +127,15 @@ class Settings(BaseSettings):
                 f"no setting is named {', '.join(unknown)}. Unset it, or use one of {', '.join(sorted(known))}."
             )
         return values
+
+
+def absolute_variables(settings: Settings) -> dict[str, str]:
+    """The variables that name keys and rules, for a process that starts in another folder."""
+    files = {"MLOPS_POLICY": settings.policy, "MLOPS_SIGNING_KEY": settings.signing_key}
+    found = {name: str(path.absolute()) for name, path in files.items() if path is not None}
+    if settings.signers:
+        found["MLOPS_SIGNERS"] = json.dumps([str(path.absolute()) for path in sorted(settings.signers)])
+    return found
 
 
 def sqlite_path(uri: str) -> Path | None:

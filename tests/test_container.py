@@ -285,11 +285,8 @@ def test_image_scores_a_table(engine, image, registry, tmp_path):
     table.write_text("id," + ",".join(rows(1)[0]) + "\n" + "\n".join(
         f"{number}," + ",".join(str(value) for value in row.values()) for number, row in enumerate(rows(50))
     ))  # fmt: skip
-    words = ["python", "-m", "lib.serving.batch_job", "/houses.csv", "/data/scores", "--model", NAME, "--key", "id"]
-    done = engine(
-        "run", "--rm", *HARDENED, *registry.words, "--volume", f"{table}:/houses.csv:ro", "--entrypoint", '["python"]',
-        image, *words[1:],
-    )  # fmt: skip
+    words = ["batch", "/houses.csv", "/data/scores", "--model", NAME, "--key", "id"]
+    done = engine("run", "--rm", *HARDENED, *registry.words, "--volume", f"{table}:/houses.csv:ro", image, *words)
     assert "scored 50 of 50 rows, 0 rejected" in done.stdout
 
 

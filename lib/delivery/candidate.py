@@ -12,13 +12,14 @@ from lib.delivery.monitor import inputs
 from lib.delivery.training import Challenger
 from lib.errors import DeliveryError
 from lib.market import FEATURES
-from lib.registry import Version, register
+from lib.registry import Safeguards, Version
+from lib.registry.safeguards import NONE
 from lib.settings import Settings
 from lib.tracking import predict, track
 
 
-def register_challenger(challenger: Challenger, *, settings: Settings) -> Version:
-    """Track the training that won, and register its model under `settings.served_model`, in stage None.
+def register_challenger(challenger: Challenger, *, settings: Settings, safeguards: Safeguards = NONE) -> Version:
+    """Track the training that won, and register its model under `settings.served_model`, signed where there is a key.
 
     Raises DeliveryError when the tracked model does not answer as the judged one did: then another one was judged.
     """
@@ -35,4 +36,4 @@ def register_challenger(challenger: Challenger, *, settings: Settings) -> Versio
             f"run {run.run_id} answers {different} of {len(rows)} judged rows otherwise than the judged model did. "
             "Train with a fixed random_state; nothing was registered."
         )
-    return register(run.run_id, settings.served_model, by=getpass.getuser(), settings=settings)
+    return safeguards.register(run.run_id, settings.served_model, by=getpass.getuser(), settings=settings)

@@ -19,7 +19,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, HTTPException
 from filelock import FileLock, Timeout
@@ -34,6 +34,9 @@ from lib.serving.replica import Replica
 from lib.serving.replica_process import warm_up
 from lib.settings import Settings
 
+if TYPE_CHECKING:
+    from lib.serving.server import Equip
+
 _TICK_S = 0.03
 _PORT_FREE_S = 15.0
 _ANSWER_S = 20.0
@@ -45,14 +48,15 @@ def run_cluster(
     settings: Settings,
     ports: Mapping[Environment, int] | None = None,
     kind: Kind | None = None,
+    equip: Equip | None = None,
     say: Callable[[str], None] = lambda _text: None,
     stop: threading.Event | None = None,
 ) -> None:
     """Serve `settings.served_model` in both environments until SIGTERM, Ctrl-C or `stop`; blocks.
 
     `folder` keeps what it was told and its addresses, so that a cluster that was killed comes back as it was, at the
-    same ports; without `ports` free ones are taken the first time. Raises DeliveryError when another one runs there,
-    ProxyError when a port is taken or the proxy has ended.
+    same ports; without `ports` free ones are taken the first time. `equip` is each replica's, as `serve` takes it.
+    Raises DeliveryError when another one runs there, ProxyError when a port is taken or the proxy has ended.
     """
     folder = folder.absolute()
     folder.mkdir(parents=True, exist_ok=True)
@@ -60,7 +64,7 @@ def run_cluster(
     with contextlib.ExitStack() as stack:
         stack.enter_context(_alone(folder))
         warm_up()  # before anybody is promised an answer
-        environments = stack.enter_context(_opened(folder, settings, ports, kind, say))
+        environments = stack.enter_context(_opened(folder, settings, ports, kind, say, equip=equip))
         asked: queue.SimpleQueue[_Told] = queue.SimpleQueue()
         now: dict[Environment, Running] = {}
         control = stack.enter_context(_control(now, asked))
@@ -149,13 +153,15 @@ def _opened(
     ports: Mapping[Environment, int] | None,
     kind: Kind | None,
     say: Callable[[str], None],
+    *,
+    equip: Equip | None,
 ) -> Iterator[dict[Environment, RunningEnvironment]]:
     """Both environments, at the ports they had before; a proxy that was killed a moment ago may hold one still."""
 
     def start(name: Environment, version: int) -> Replica:
         # What staging is asked is no evidence about production.
         own = settings.model_copy(update={"predictions": settings.prediction_folder / name})
-        return Replica(settings.served_model, settings=own, version=version)
+        return Replica(settings.served_model, settings=own, version=version, equip=equip)
 
     wanted = {**_known_ports(folder), **(ports or {})}
     deadline = time.monotonic() + _PORT_FREE_S

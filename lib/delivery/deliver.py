@@ -40,10 +40,11 @@ from lib.delivery.wanted import Canary, CanaryStep, Wanted
 from lib.delivery.wanted_repository import Commit, wanted_file
 from lib.errors import DeliveryError, LibError, Refused
 from lib.market import FEATURES, PRICE
-from lib.registry import Approval, history, register
+from lib.registry import Approval, Safeguards, history
+from lib.registry.safeguards import NONE
 from lib.serving.proxy import Kind
 from lib.serving.traffic import Traffic, traffic
-from lib.settings import Settings
+from lib.settings import Settings, absolute_variables
 from lib.tracking import track
 from lib.tracking.training import Division, read_table
 from lib.versioning import versions
@@ -91,12 +92,19 @@ class Delivered:
         return "\n".join([*map(str, self.chapters), f"{self.answered} requests of clients meanwhile, {failed}"])
 
 
-def run_delivery(root: Path, *, proxy: Kind | None = None, say: Callable[[str], None]) -> Delivered:
+def run_delivery(
+    root: Path,
+    *,
+    proxy: Kind | None = None,
+    say: Callable[[str], None],
+    equip: Callable[[Settings], Safeguards] = lambda _settings: NONE,
+) -> Delivered:
     """Everything afresh in the workspace `root`; returns what happened. Raises what the preparation raises."""
     root = open_workspace(root, fresh=True)
     os.environ["MLOPS_APPROVERS"] = json.dumps([APPROVER])  # for the pipeline's steps, too: they are processes
-    begun = time.monotonic()
-    story = _Story(Settings(root=root), lambda text: say(f"{time.monotonic() - begun:6.1f} s  {text}"))
+    begun, settings = time.monotonic(), Settings(root=root)
+    os.environ |= absolute_variables(settings)  # likewise
+    story = _Story(settings, equip(settings), lambda text: say(f"{time.monotonic() - begun:6.1f} s  {text}"))
     with _cluster(story.deployment, proxy):
         if not story.tell(story.first_version):
             return Delivered(tuple(story.chapters), 0, ())
@@ -112,9 +120,10 @@ def run_delivery(root: Path, *, proxy: Kind | None = None, say: Callable[[str], 
 class _Story:
     """The chapters; each returns how production stands then, and the version and state that it was to end with."""
 
-    def __init__(self, settings: Settings, say: Callable[[str], None]) -> None:
+    def __init__(self, settings: Settings, safeguards: Safeguards, say: Callable[[str], None]) -> None:
         self.settings, self.say, self.model = settings, say, settings.served_model
-        self.deployment, self.chapters = open_deployment(settings), list[Chapter]()
+        self.safeguards = safeguards
+        self.deployment, self.chapters = open_deployment(settings, safeguards), list[Chapter]()
         self._sales = settings.root / DATA
         self._data = ""
         self._releases: list[Commit] = []
@@ -138,7 +147,8 @@ class _Story:
         validated = validate_data(self._sales, ValidationOptions(), self.settings)
         self._data = validated.data
         run = train(validated, TrainingOptions(trees=3, min_leaf=60), self.settings)
-        first = register_candidate(evaluate(run, EvaluationOptions(), self.settings), self.settings)
+        won = evaluate(run, EvaluationOptions(), self.settings, self.safeguards)
+        first = register_candidate(won, self.settings, self.safeguards)
         return self._release(first.version, first.expected), first.version, "in place"
 
     def better_version(self) -> tuple[Report, int, str]:
@@ -187,6 +197,7 @@ class _Story:
         wanted = Wanted(model=self.model, version=version, replicas=1, canary=CANARY)
         self.deployment.repository.want("staging", wanted, by=TRAINER, expected=expected)
         self.deployment.repository.want("production", wanted, by=TRAINER)
+        self.say(str(self.deployment.reconcile(wait_s=_WAIT_S, say=self.say)[0]))  # staging: it is approved after that
         self._approve(version)
         self._note_release()
         return self._reconcile()
@@ -218,7 +229,7 @@ class _Story:
         data = next(each for each in versions(self.settings.root) if each.name == self._data)
         model = BaggingRegressor(Ridge(), n_estimators=SLOW_PARTS, random_state=0)
         run = track(model, data, division=Division(time=KNOWN, known=None), settings=self.settings)
-        return register(run.run_id, self.model, by=TRAINER, settings=self.settings).version
+        return self.safeguards.register(run.run_id, self.model, by=TRAINER, settings=self.settings).version
 
 
 @contextmanager

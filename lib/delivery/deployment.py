@@ -15,7 +15,8 @@ from lib.delivery.stages import RegistryStages
 from lib.delivery.wanted import Environment
 from lib.delivery.wanted_repository import Commit, WantedRepository
 from lib.errors import DeliveryError, Refused
-from lib.registry import Approval
+from lib.registry import Approval, Safeguards
+from lib.registry.safeguards import NONE
 from lib.settings import Settings
 
 _POLL_S = 0.2
@@ -46,7 +47,8 @@ class Deployment:
 
     def approve(self, model: str, version: int, approval: Approval) -> Commit:
         """Commit the approval of a version; raises Refused when it would not hold, UnknownVersion."""
-        why = self.stages.refusal(model, version, approval)
+        barred = self.stages.barred("production", model, version)
+        why = barred or self.stages.refusal(model, version, approval)
         if why is not None:
             raise Refused(f"version {version} of {model} is not approved: {why}")
         return self.repository.approve(model, version, approval)
@@ -91,8 +93,8 @@ class Deployment:
             time.sleep(_POLL_S)
 
 
-def open_deployment(settings: Settings) -> Deployment:
-    """The deployment of `settings`, with its repository made where there is none."""
+def open_deployment(settings: Settings, safeguards: Safeguards = NONE) -> Deployment:
+    """The deployment of `settings`, with its repository made where there is none; versions pass `safeguards`."""
     folder = settings.deployment_folder
     folder.mkdir(parents=True, exist_ok=True)
     ignored = folder / ".gitignore"
@@ -103,7 +105,7 @@ def open_deployment(settings: Settings) -> Deployment:
         repository=WantedRepository.create(folder / "wanted"),
         cluster=ClusterClient(cluster_folder(settings)),
         records=Records(folder / "rollouts"),
-        stages=RegistryStages(settings),
+        stages=RegistryStages(settings, safeguards),
     )
 
 

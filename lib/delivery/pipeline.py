@@ -19,6 +19,7 @@ import lib
 from lib.delivery import release_steps, steps
 from lib.delivery.step import OUTPUTS, PARAMS, Output, Step, StepState, read_options, read_params, trouble
 from lib.errors import DeliveryError, Refused, VersionError
+from lib.settings import Settings, absolute_variables
 from lib.versioning.repository import repository
 
 DATA = "data/houses.parquet"
@@ -170,4 +171,4 @@ def _environment() -> dict[str, str]:
     python, home = Path(sys.executable).parent, Path(lib.__file__).parents[1]
     before = {"PATH": str(python), "PYTHONPATH": str(home)}
     paths = {name: os.pathsep.join(filter(None, [place, os.environ.get(name)])) for name, place in before.items()}
-    return {**os.environ, **paths, "DVC_NO_ANALYTICS": "1"}
+    return {**os.environ, **paths, **absolute_variables(Settings()), "DVC_NO_ANALYTICS": "1"}

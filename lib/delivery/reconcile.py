@@ -61,9 +61,10 @@ def reconcile(
     What cannot be done at once (replicas that start, a canary that needs more requests) is gone on with for `wait_s`
     seconds, then by the next call; a call may be killed at any moment. `folder` keeps the state, one call at a time:
     another is refused with DeliveryError. A commit that was refused or rolled back is not tried `again` unless that is
-    asked for. `stages` is the registry to ask and to move; without one, versions are taken as they come and nobody has
-    to approve. `ask` is the smoke test: it holds what answers at an address against what the version must answer.
-    Raises DeliveryError when the repository or the cluster cannot be reached; nothing was changed then.
+    asked for. `stages` is the registry to ask and to move, with what it asks of a version; without one, versions are
+    taken as they come and nobody has to approve. `ask` is the smoke test: it holds what answers at an address against
+    what the version must answer. Raises DeliveryError when the repository or the cluster cannot be reached; nothing was
+    changed then.
     """
     folder.mkdir(parents=True, exist_ok=True)
     try:
@@ -129,6 +130,7 @@ class _Work:
     say: Callable[[str], None]
     _passed: dict[tuple[str, str], set[Kind]] = field(default_factory=dict)
     _smoked: dict[str, SmokeReport] = field(default_factory=dict)
+    _safe: set[tuple[Environment, Wanted]] = field(default_factory=set)
 
     def look(self, *, again: bool) -> tuple[Report, ...]:
         """Both environments, staging first."""
@@ -179,11 +181,20 @@ class _Work:
         else:
             proven = stages.proven(environment, wanted)
             stages.require(environment, wanted)
+            self._require_safe(stages, environment, wanted)
         if environment == "production" and not proven:
             if wanted_name(wanted) not in self.records.read("staging").passed:
                 raise _Waiting(f"version {wanted.version} of {wanted.model} has not passed staging yet")
             approval = self._approval(stages, wanted, commit, head)
         return _Goal(wanted, commit, self.repository.expected(wanted, at=head), approval, proven)
+
+    def _require_safe(self, stages: RegistryStages, environment: Environment, wanted: Wanted) -> None:
+        """Raises _Waiting while the version breaks what is asked there; what it keeps is asked once a call."""
+        if (environment, wanted) not in self._safe:
+            barred = stages.barred(environment, wanted.model, wanted.version)
+            if barred is not None:
+                raise _Waiting(f"version {wanted.version} of {wanted.model} may not go there: {barred}")
+            self._safe.add((environment, wanted))
 
     def _approval(self, stages: RegistryStages | None, wanted: Wanted, commit: Commit, head: str) -> Approval | None:
         """The approval that holds; raises _Waiting while there is none."""

@@ -13,7 +13,9 @@ from lib.delivery.step import Options, Output
 from lib.delivery.steps import Registered
 from lib.delivery.wanted import Canary, Wanted
 from lib.errors import DeliveryError, Refused
+from lib.registry import Safeguards
 from lib.registry.ledger import open_ledger
+from lib.registry.safeguards import NONE
 from lib.settings import Settings
 
 
@@ -87,9 +89,11 @@ class Done(Output):
     take_back: str
 
 
-def deploy_staging(registered: Registered, options: StagingOptions, settings: Settings) -> Staged:
+def deploy_staging(
+    registered: Registered, options: StagingOptions, settings: Settings, safeguards: Safeguards = NONE
+) -> Staged:
     """Commit the candidate as what is wanted of staging, and bring staging to it; raises DeliveryError with why not."""
-    deployment = open_deployment(settings)
+    deployment = open_deployment(settings, safeguards)
     wanted = Wanted(
         model=registered.model, version=registered.version, replicas=options.replicas, canary=Canary(steps=())
     )
@@ -106,11 +110,17 @@ def smoke_staging(staged: Staged, settings: Settings) -> Smoked:
     )
 
 
-def approve(smoked: Smoked, settings: Settings) -> Approved:
-    """Whoever may has to approve the version; until somebody has, raises Refused with the command to give."""
-    deployment, version = open_deployment(settings), smoked.version
+def approve(smoked: Smoked, settings: Settings, safeguards: Safeguards = NONE) -> Approved:
+    """Whoever may has to approve the version; until somebody has, raises Refused with the command to give.
+
+    Raises Refused for a version that breaks what `safeguards` ask of a release, whoever has approved it.
+    """
+    deployment, version = open_deployment(settings, safeguards), smoked.version
     repository = deployment.repository
     approval = repository.approval(smoked.model, version, at=repository.head())
+    barred = deployment.stages.barred("production", smoked.model, version)
+    if barred is not None:
+        raise Refused(f"version {version} of {smoked.model} may not be released: {barred} Then run the pipeline again.")
     why = deployment.stages.refusal(smoked.model, version, approval)
     if approval is None or why is not None:
         raise Refused(
@@ -123,12 +133,14 @@ def approve(smoked: Smoked, settings: Settings) -> Approved:
     )
 
 
-def deploy_production(approved: Approved, options: ProductionOptions, settings: Settings) -> Released:
+def deploy_production(
+    approved: Approved, options: ProductionOptions, settings: Settings, safeguards: Safeguards = NONE
+) -> Released:
     """Commit the version as what is wanted of production, and bring production to it, by canary.
 
     Raises DeliveryError with the reason when it was rolled back; production serves what it served before then.
     """
-    deployment = open_deployment(settings)
+    deployment = open_deployment(settings, safeguards)
     before = deployment.records.read("production").good
     wanted = Wanted(model=approved.model, version=approved.version, replicas=options.replicas, canary=options.canary)
     deployment.repository.want("production", wanted, by=getpass.getuser())

@@ -13,12 +13,16 @@ from lib.delivery.step import run_step
 from lib.delivery.steps import Evaluated
 from lib.delivery.trial import read_candidate
 from lib.errors import DeliveryError
+from lib.registry import Safeguards
+from lib.registry.safeguards import NONE
 from lib.settings import Settings
 
 _STEPS = ("validate_data", "train", "evaluate", "register_candidate")
 
 
-def first_version(root: Path, sales: pd.DataFrame, *, settings: Settings) -> tuple[int, str]:
+def first_version(
+    root: Path, sales: pd.DataFrame, *, settings: Settings, safeguards: Safeguards = NONE
+) -> tuple[int, str]:
     """The same steps, here and now, for a registry that knows no version yet: there is nothing to resume or to skip.
 
     Raises what the steps raise, so Refused for data that must not be learnt from.
@@ -26,7 +30,7 @@ def first_version(root: Path, sales: pd.DataFrame, *, settings: Settings) -> tup
     _keep(sales, root / DATA)
     write_pipeline(root)
     for name in _STEPS:
-        run_step(find_step(name), PIPELINE, root=root, settings=settings)
+        run_step(find_step(name), PIPELINE, root=root, settings=settings, safeguards=safeguards)
     return _judged(root)
 
 

@@ -18,6 +18,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from lib.errors import DeliveryError, LibError, Refused
+from lib.registry.safeguards import NONE, Safeguards
 from lib.settings import Settings
 
 OUTPUTS = Path("pipeline")
@@ -53,7 +54,7 @@ class StepState(BaseModel):
 
 @dataclass(frozen=True)
 class Step:
-    """`function` takes Outputs of earlier steps, its Options, the Settings and, as a Path, `file`; by their types.
+    """`function` takes Outputs of earlier steps, its Options, Settings, Safeguards and the Path `file`; by their types.
 
     What a step left behind that `touches_world`, to change it or to ask it, is never restored from a cache instead of
     running it.
@@ -98,7 +99,14 @@ class Step:
         return get_type_hints(self.function)
 
 
-def run_step(step: Step, pipeline: Mapping[type[Output], Step], *, root: Path, settings: Settings) -> Output:
+def run_step(
+    step: Step,
+    pipeline: Mapping[type[Output], Step],
+    *,
+    root: Path,
+    settings: Settings,
+    safeguards: Safeguards = NONE,
+) -> Output:
     """Call the function of `step` with what its types ask for, and keep what it returns; `pipeline` is by output.
 
     While it runs, `pipeline/state/<step>.json` names the process; when it fails, the reason. Raises what the function
@@ -107,7 +115,7 @@ def run_step(step: Step, pipeline: Mapping[type[Output], Step], *, root: Path, s
     state = StepState(step=step.name, status="running", process=os.getpid(), started=_started(os.getpid()))
     _write(root / STATES / f"{step.name}.json", state.model_dump_json(indent=2))
     try:
-        found = step.function(**_arguments(step, pipeline, root, settings))
+        found = step.function(**_arguments(step, pipeline, root, settings, safeguards))
         _write(root / step.output, found.model_dump_json(indent=2) + "\n")
     except BaseException as error:
         status: Status = "refused" if isinstance(error, Refused) else "failed"
@@ -159,13 +167,17 @@ def read_options(step: Step, root: Path) -> Options | None:
         raise DeliveryError(f"{PARAMS}, section {step.name}: {faults}. It may set {fields}.") from error
 
 
-def _arguments(step: Step, pipeline: Mapping[type[Output], Step], root: Path, settings: Settings) -> dict[str, Any]:
+def _arguments(
+    step: Step, pipeline: Mapping[type[Output], Step], root: Path, settings: Settings, safeguards: Safeguards
+) -> dict[str, Any]:
     arguments: dict[str, Any] = {}
     for name, kind in step.takes.items():
         if issubclass(kind, Options):
             arguments[name] = read_options(step, root)
         elif issubclass(kind, Settings):
             arguments[name] = settings
+        elif issubclass(kind, Safeguards):
+            arguments[name] = safeguards
         elif issubclass(kind, Path):
             arguments[name] = root / str(step.file)
         else:
@@ -200,10 +212,16 @@ def _started(process: int) -> float | None:
         return None
 
 
-def call(step: Step, pipeline: Mapping[type[Output], Step]) -> int:
+def call(
+    step: Step,
+    pipeline: Mapping[type[Output], Step],
+    *,
+    equip: Callable[[Settings], Safeguards] = lambda _settings: NONE,
+) -> int:
     """Run `step` in the current folder, as `dvc repro` does; the exit code, with the reason on stderr."""
+    settings = Settings()
     try:
-        found = run_step(step, pipeline, root=Path.cwd(), settings=Settings())
+        found = run_step(step, pipeline, root=Path.cwd(), settings=settings, safeguards=equip(settings))
     except LibError as error:
         sys.stderr.write(f"{step.name}: {error}\n")
         return 1

@@ -20,10 +20,11 @@ from lib.delivery.smoke import Expected, golden_answers
 from lib.delivery.step import Options, Output
 from lib.errors import DeliveryError, Refused
 from lib.market import FEATURES, PRICE
-from lib.registry import register
+from lib.registry import Safeguards
 from lib.registry.comparison import answers, paired_gain, row_digest
 from lib.registry.contender import Contender, contender
 from lib.registry.ledger import open_ledger
+from lib.registry.safeguards import NONE
 from lib.registry.stores import open_stores
 from lib.registry.training_rows import rows_of_run, training_rows
 from lib.settings import Settings
@@ -145,13 +146,15 @@ def train(validated: Validated, options: TrainingOptions, settings: Settings) ->
     return Trained(run_id=run.run_id, data=validated.data, validation_rmse=run.metrics["validation_rmse"])
 
 
-def evaluate(trained: Trained, options: EvaluationOptions, settings: Settings) -> Evaluated:
+def evaluate(
+    trained: Trained, options: EvaluationOptions, settings: Settings, safeguards: Safeguards = NONE
+) -> Evaluated:
     """Challenger against champion on the newest sales, which neither has seen; raises Refused unless it wins.
 
     Without a champion the opponent is the median price of the training sales.
     """
     rows = rows_of_run(trained.run_id, "test", settings=settings)
-    with _champion(settings) as champion:
+    with _champion(settings, safeguards) as champion:
         if champion is not None:
             rows = rows[~rows[KEY].isin(training_rows(champion)[KEY])]
         if len(rows) < options.least_rows:
@@ -183,10 +186,10 @@ def evaluate(trained: Trained, options: EvaluationOptions, settings: Settings) -
     )
 
 
-def register_candidate(evaluated: Evaluated, settings: Settings) -> Registered:
-    """The winner becomes the next version; in stage None, for delivery to take from there."""
+def register_candidate(evaluated: Evaluated, settings: Settings, safeguards: Safeguards = NONE) -> Registered:
+    """The winner becomes the next version, signed where there is a key; in stage None, for delivery to go on from."""
     name = settings.served_model
-    version = register(evaluated.run_id, name, by=getpass.getuser(), settings=settings)
+    version = safeguards.register(evaluated.run_id, name, by=getpass.getuser(), settings=settings)
     return Registered(
         model=name,
         version=version.version,
@@ -197,14 +200,14 @@ def register_candidate(evaluated: Evaluated, settings: Settings) -> Registered:
 
 
 @contextmanager
-def _champion(settings: Settings) -> Iterator[Contender | None]:
+def _champion(settings: Settings, safeguards: Safeguards = NONE) -> Iterator[Contender | None]:
     """The champion as a gate sees it, None when there is none."""
     head = open_ledger(settings).head(settings.served_model)
     if head is None or head.champion is None:
         yield None
         return
     with open_stores(settings) as stores:
-        yield contender(stores, stores.about(head.name, head.champion))
+        yield contender(stores, stores.about(head.name, head.champion), admit=safeguards.admit)
 
 
 def _champion_rows(settings: Settings) -> pd.DataFrame | None:

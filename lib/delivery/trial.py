@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -19,7 +20,10 @@ from lib.delivery.pipeline import find_step
 from lib.delivery.smoke import Expected, SmokeReport, golden_answers, smoke
 from lib.delivery.steps import Registered
 from lib.errors import DeliveryError
-from lib.settings import Settings
+from lib.settings import Settings, absolute_variables
+
+if TYPE_CHECKING:
+    from lib.registry import Admit
 
 GOLDEN_ROWS = 8
 WAIT_S = 120.0
@@ -38,12 +42,12 @@ def read_candidate(root: Path) -> Registered:
         raise DeliveryError(f"there is no candidate to try: {path}: {first}. Run `make pipeline` first.") from error
 
 
-def expect_champion(name: str, *, settings: Settings) -> Expected:
+def expect_champion(name: str, *, settings: Settings, admit: Admit | None = None) -> Expected:
     """What the champion of `name` answers here, for a server elsewhere to answer the same."""
     from lib.registry import load
     from lib.serving.bundle import make_bundle
 
-    loaded = load(name, settings=settings)
+    loaded = load(name, admit=admit, settings=settings)
     bundle = make_bundle(loaded)
     rows = bundle.schema.examples(GOLDEN_ROWS)
     answers = [float(answer) for answer in bundle.answer(rows)]
@@ -92,7 +96,7 @@ def wait_until_ready(url: str, *, wait_s: float = WAIT_S, ended: Callable[[], st
 @contextmanager
 def _running(image: str, options: list[str], settings: Settings) -> Iterator[tuple[str, Callable[[], str | None]]]:
     """The address of a container that ends with the block, or with us; and what tells whether it ended, and why."""
-    engine, port = _engine(), _free_port()
+    engine, port, signers = _engine(), _free_port(), Settings(signers=settings.signers)
     container = f"mlops-trial-{port}"
     with tempfile.TemporaryDirectory() as scratch:
         log, folder = Path(scratch, "said"), Path(scratch, "run")
@@ -101,11 +105,13 @@ def _running(image: str, options: list[str], settings: Settings) -> Iterator[tup
         (folder / "environment").write_text(
             f"MLOPS_ROOT={settings.root.resolve()}\nMLOPS_TRACKING_URI={settings.store_uri}\n"
             f"MLOPS_LEDGER_URI={settings.ledger_store_uri}\n"
+            + "".join(f"{name}={value}\n" for name, value in absolute_variables(signers).items())
         )
         command = [
             engine, "run", "--rm", "--name", container, *_NO_RIGHTS, *_as_caller(engine), "--network", "host",
             # Under its own path: MLflow's store on SQLite names the files of its models by it.
             "--volume", f"{settings.root.resolve()}:{settings.root.resolve()}",
+            *(f"--volume={key.absolute()}:{key.absolute()}:ro" for key in settings.signers),
             "--env-file", str(folder / "environment"), image,
             "serve", "--host", "127.0.0.1", "--port", str(port), *options,
         ]  # fmt: skip

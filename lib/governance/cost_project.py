@@ -6,7 +6,7 @@ import bisect
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal
 
 import numpy as np
@@ -62,6 +62,22 @@ def by_period(usages: Iterable[Usage], prices: Prices, edges: Sequence[datetime]
         if 0 <= place < len(costs):
             costs[place] += usage_costs(usage, prices).total
     return costs
+
+
+def midnights(usages: Iterable[Usage]) -> list[datetime]:
+    """Midnights (UTC) from the first full day on, at which days of usage are divided; raises CostError for no usage."""
+    starts = sorted(usage.started.astimezone(UTC) for usage in usages)
+    if not starts:
+        raise CostError("there is no usage to divide into days. Measure some: python -m lib cost.")
+    begin = starts[0].replace(hour=0, minute=0, second=0, microsecond=0)
+    begin += timedelta(days=begin < starts[0])
+    return [begin + timedelta(days=number) for number in range(max((starts[-1] - begin).days + 1, 1))]
+
+
+def budget_share(usages: Sequence[Usage], prices: Prices, budget: float) -> float | None:
+    """The expected cost of the next 30 days by `budget`; None before two full days were measured."""
+    costs = by_period(usages, prices, midnights(usages)) if usages else []
+    return project(costs, periods=30).expected / budget if len(costs) > 1 else None
 
 
 def budget_state(projection: Projection, budget: float) -> State:

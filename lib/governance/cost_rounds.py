@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,8 @@ from lib.monitoring.history import History
 from lib.monitoring.store import PredictionStore
 from lib.monitoring.trial import WATCHED
 from lib.redis_server import open_redis
-from lib.registry import LoadedVersion, load
+from lib.registry import LoadedVersion, Safeguards, load
+from lib.registry.safeguards import NONE
 from lib.serving.batch import score_table
 from lib.serving.first import ensure_champion
 from lib.serving.replica import Replica
@@ -37,6 +39,9 @@ from lib.serving.stream_sink import SqliteSink
 from lib.serving.traffic import arrivals, traffic
 from lib.settings import Settings
 from lib.store import prepare_store
+
+if TYPE_CHECKING:
+    from lib.serving.server import Equip
 
 HISTORY_DAYS, ROWS_A_DAY, WINDOWS = 366, 40, 20
 TODAY = date(2026, 1, 1)
@@ -62,23 +67,32 @@ class Worked:
     edges: tuple[datetime, ...]
 
 
-def run_rounds(work: Work, *, settings: Settings, log: UsageLog, say: Callable[[str], None]) -> Worked:
+def run_rounds(
+    work: Work,
+    *,
+    settings: Settings,
+    log: UsageLog,
+    say: Callable[[str], None],
+    asked: Safeguards = NONE,
+    equip: Equip | None = None,
+) -> Worked:
     """Train a first champion when there is none, then work for some rounds; everything taken is added to `log`.
 
-    The capacity is this machine's cores and memory while all of it lasted.
+    `asked` is what the champion passes, `equip` as `lib.serving.server.serve` takes it. The capacity is this machine's
+    cores and memory while all of it lasted.
     """
     begun = time.monotonic()
     settings.root.mkdir(parents=True, exist_ok=True)
     prepare_store(settings.store_uri)
     with log.measuring("train") as counted:
-        counted.version = ensure_champion(settings.served_model, settings=settings, say=say).champion
-    version = load(settings.served_model, settings=settings)
+        counted.version = ensure_champion(settings.served_model, settings=settings, say=say, safeguards=asked).champion
+    version = load(settings.served_model, admit=asked.admit, settings=settings)
     houses = simulate("stable", rows=max(work.batch_rows, ROWS_A_DAY * HISTORY_DAYS), days=HISTORY_DAYS,
                       seed=work.seed, start=TODAY - timedelta(days=HISTORY_DAYS)).houses  # fmt: skip
     with log.measuring("monitor"):
         history = History(houses, WATCHED, day="listed_on", schema=HOUSES)
         detector = Detector(history, calibrate(history, windows=WINDOWS))
-    with Replica(settings.served_model, settings=settings) as server:
+    with Replica(settings.served_model, settings=settings, equip=equip) as server:
         server.wait_ready()
         system = _System(work, settings=settings, log=log, version=version, houses=houses, detector=detector)
         edges = []

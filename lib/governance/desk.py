@@ -10,7 +10,7 @@ from lib.governance.authority import Authority, Caller
 from lib.governance.roles import may
 from lib.governance.seals import ledger_records, seal
 from lib.governance.trail import Trail
-from lib.registry import Approval, Gate, Transition, Version, find_version, promote, register, rollback
+from lib.registry import Admit, Approval, Gate, Transition, Version, find_version, promote, register, rollback
 from lib.registry.approval import MayMove
 from lib.settings import Settings
 
@@ -22,7 +22,8 @@ NEEDS = {"Staging": "models:stage", "Production": "models:release", "Archived": 
 class Desk:
     """Moves models in the name of callers of `authority`; each move passes `gates`, and stands in `trail` and ledger.
 
-    What goes to Production passes `release` besides: the rules of a policy, such as `policy_gates`.
+    What goes to Production, for the first time or again, passes `release` besides: the rules of a policy, such as
+    `policy_gates`. `admit` is asked before a model is read.
 
     A caller is looked up again at each call: what was taken away since counts.
     """
@@ -35,8 +36,9 @@ class Desk:
         settings: Settings,
         gates: Iterable[Gate] = (),
         release: Iterable[Gate] = (),
+        admit: Admit | None = None,
     ) -> None:
-        self._authority, self._trail, self._settings = authority, trail, settings
+        self._authority, self._trail, self._settings, self._admit = authority, trail, settings, admit
         self._gates, self._release = tuple(gates), tuple(release)
 
     def register(self, caller: Caller, run_id: str, name: str) -> Version:
@@ -65,7 +67,7 @@ class Desk:
         try:
             return promote(
                 name, version, to=to, by=caller.person, reason=reason, gates=gates, approval=approval,
-                may_approve=self._may_approve, may_move=self._mover(caller), settings=self._settings,
+                may_approve=self._may_approve, may_move=self._mover(caller), admit=self._admit, settings=self._settings,
             )  # fmt: skip
         finally:
             self._seal()
@@ -75,8 +77,9 @@ class Desk:
         self._authority.renewed(caller)
         try:
             return rollback(
-                name, by=caller.person, reason=reason, to=to, may_move=self._mover(caller), settings=self._settings
-            )
+                name, by=caller.person, reason=reason, to=to, gates=self._release, may_move=self._mover(caller),
+                admit=self._admit, settings=self._settings,
+            )  # fmt: skip
         finally:
             self._seal()
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, m
 
 from lib.errors import PolicyError
 from lib.governance.policy_checks import CHECKS, OF_THE_ENVIRONMENT
+from lib.governance.provenance import signed_by
 from lib.registry import Contender, Evidence, Gate
 from lib.registry.contender import contender, run_gates
 from lib.registry.stores import open_stores
@@ -106,7 +107,7 @@ def check_version(
 ) -> tuple[Evidence, ...]:
     """What every rule finds about a version, without moving it; raises UnknownVersion."""
     with open_stores(settings) as stores:
-        candidate = contender(stores, stores.about(name, version))
+        candidate = contender(stores, stores.about(name, version), admit=signed_by(stores.settings))
         return run_gates(policy_gates(policy, clock=clock), candidate, None)
 
 

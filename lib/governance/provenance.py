@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 from pydantic import AwareDatetime, ValidationError
 
 from lib.errors import ProvenanceError
-from lib.governance.signing_keys import PublicKey
+from lib.governance.signing_keys import PublicKey, read_public_key
 from lib.registry import Contender, Evidence, Gate, Transition, digest
 from lib.registry.approval import require_person
 from lib.registry.artifact import NOT_THE_MODEL, verify
@@ -99,6 +99,15 @@ class Signed:
     def __call__(self, entry: Transition) -> SignedFiles:
         """What looks at the files of the version of a ledger entry."""
         return SignedFiles(self.signers, entry.name, entry.version, entry.run_id, entry.digest, self.settings)
+
+
+def signed_by(settings: Settings) -> Signed | None:
+    """What admits only versions that one of `settings.signers` has signed; None where nobody is named.
+
+    Raises ProvenanceError for a file that is no public key.
+    """
+    signers = tuple(read_public_key(path) for path in sorted(settings.signers))
+    return Signed(signers, settings) if signers else None
 
 
 @dataclass(frozen=True)

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 import time
+from pathlib import Path
 
 from limits import RateLimitItem, parse
 from limits.storage import MemoryStorage
 from limits.strategies import SlidingWindowCounterRateLimiter
 from pydantic import BaseModel, ConfigDict, field_validator
 
+from lib.governance.rates_shared import SharedStorage
+
 
 class Rates(BaseModel):
-    """In the words of `limits`, such as "600/minute"; each worker process of a server counts for itself.
+    """In the words of `limits`, such as "600/minute"; for all worker processes of a server together.
 
     Rows are counted beside requests because a thousand fit into one: whoever copies a model needs its answers, however
     few requests they come in. `failures` are bad credentials from one address, and `told` bounds the lines in the trail
@@ -34,11 +37,11 @@ class Rates(BaseModel):
 
 
 class Meter:
-    """Counts what was taken within the last while, by a sliding window."""
+    """Counts what was taken within the last while, by a sliding window; in the file `shared`, with other processes."""
 
-    def __init__(self, rates: Rates | None = None) -> None:
+    def __init__(self, rates: Rates | None = None, *, shared: Path | None = None) -> None:
         self.rates = rates or Rates()
-        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage() if shared is None else SharedStorage(shared))
         self._items = {name: parse(text) for name, text in self.rates.model_dump().items()}
 
     def take(self, kind: str, whose: str, *, cost: int = 1) -> int | None:

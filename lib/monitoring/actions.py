@@ -12,7 +12,8 @@ from pydantic import JsonValue
 from lib.errors import MonitoringError
 from lib.monitoring.manual import Fallback, Switch
 from lib.monitoring.rules import ActionName
-from lib.registry import history, promote, rollback
+from lib.registry import Safeguards, history, promote, rollback
+from lib.registry.safeguards import NONE
 from lib.settings import Settings
 
 ROBOT = "monitoring"
@@ -75,13 +76,15 @@ class Retrain:
 class FallBack:
     """Puts the version known to be `stable` back in Production; without one, the champion before the present one.
 
-    It was approved when it came to Production; the registry's ledger has the entry. Undone, the version that was
-    replaced answers again, unless somebody has moved the model meanwhile.
+    It was approved when it came to Production; the registry's ledger has the entry. What `safeguards` ask of a release
+    is asked of it again. Undone, the version that was replaced answers again, unless somebody has moved the model
+    meanwhile.
     """
 
     model: str
     settings: Settings
     stable: int | None = None
+    safeguards: Safeguards = NONE
     name: ClassVar[ActionName] = "fall back"
     ends_itself: ClassVar[bool] = False
 
@@ -99,7 +102,7 @@ class FallBack:
             )
         if head.champion == target:
             return Done(f"version {target} of {self.model} answers already", changed=False)
-        rollback(self.model, by=by, reason=reason, to=target, settings=self.settings)
+        self._back(target, by=by, reason=reason)
         said = f"version {target} of {self.model} answers in place of {head.champion}"
         return Done(said, {"from": head.champion, "to": target})
 
@@ -111,8 +114,14 @@ class FallBack:
                 f"version {champion} of {self.model} answers, and not {now}, to which it fell back: somebody moved it "
                 "since. Look at lib.registry.history(…); there is nothing to undo."
             )
-        rollback(self.model, by=by, reason=reason, to=was, settings=self.settings)
+        self._back(was, by=by, reason=reason)
         return f"version {was} of {self.model} answers again"
+
+    def _back(self, to: int, *, by: str, reason: str) -> None:
+        asked = self.safeguards
+        rollback(
+            self.model, by=by, reason=reason, to=to, gates=asked.release, admit=asked.admit, settings=self.settings
+        )
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,8 @@ class Beside:
     `labels` is the folder where ground truth comes as CSV or Parquet files (request_id, known_at, label), each under
     another name until it is whole. It is taken once, and lies in `labels/taken` from then on, or in `labels/refused`
     with the reason in the log. `reference` is a table of houses to compare days with; without it, the first
-    `LEARNT_DAYS` days that were logged are. `key` is what the server asks for.
+    `LEARNT_DAYS` days that were logged are. `key` is what the server asks for. `budget` gives the expected cost as a
+    share of what may be spent, None while it cannot be said.
     """
 
     settings: Settings
@@ -55,6 +56,7 @@ class Beside:
     labels: Path
     reference: Path | None = None
     key: str = field(default="", repr=False)
+    budget: Callable[[], float | None] = lambda: None
     figures: Figures = field(default_factory=Figures)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -84,6 +86,7 @@ class Beside:
                 self._take_labels(store)
                 now = self.clock()
                 self._compare(store, now)
+                self._spend()
                 return monitor.look(now)
 
             yield look
@@ -125,6 +128,13 @@ class Beside:
         except OSError as error:
             _log.warning("%s does not tell its metrics: %s", self.url, error)
             return None
+
+    def _spend(self) -> None:
+        try:
+            self.figures.show_budget(self.budget())
+        except LibError as error:
+            self.figures.show_budget(None)
+            _log.warning("nobody knows what it costs: %s", error)
 
     def _compare(self, store: PredictionStore, now: datetime) -> None:
         """From the first full day after `LEARNT_DAYS` on, hold days against those first ones; tried once."""

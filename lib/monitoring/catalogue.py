@@ -134,5 +134,15 @@ MODEL = (
         summary="Nobody watches the model: no monitor tells anything.",
     ),
 )
-GROUPS = {"service": SERVICE, "data": DATA, "model": MODEL}
-RULES = (*SERVICE, *DATA, *MODEL)
+COST = (
+    Rule(
+        name="CostOverBudget",
+        when=Over(Series("monitoring_cost_budget_ratio"), 1),
+        for_s=HOUR_S,
+        severity="ticket",
+        # No action: what may be saved is for whoever pays to say.
+        summary="The next 30 days are expected to cost {value:percent} of their budget.",
+    ),
+)
+GROUPS = {"service": SERVICE, "data": DATA, "model": MODEL, "cost": COST}
+RULES = (*SERVICE, *DATA, *MODEL, *COST)

@@ -31,6 +31,7 @@ _GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "drift_threshold": ("From there on it is an effect", ("feature", "method")),
     "drift_detected": ("Whether a feature has drifted, by all criteria", ("feature",)),
     "bad_rows_ratio": ("Broken rows among those that came in", ()),
+    "cost_budget_ratio": ("Expected cost of the next 30 days, by their budget", ()),
     "last_run_timestamp_seconds": ("When the monitor last looked", ()),
     "alerts": ("Alerts by state", ("alertname", "severity", "state")),
 }
@@ -122,6 +123,10 @@ class Figures(Collector):
     def show_bad_rows(self, ratio: float) -> None:
         """The share of broken rows among those that came in lately."""
         self._show(bad_rows_ratio={(): ratio})
+
+    def show_budget(self, ratio: float | None) -> None:
+        """The expected cost as a share of the budget; None while too little is known."""
+        self._show(cost_budget_ratio={} if ratio is None else {(): ratio})
 
     def show_alerts(self, rules: Sequence[Rule], active: Sequence[Alert]) -> None:
         """How many alerts of each rule are pending and firing; 0 is told, too."""

@@ -37,8 +37,9 @@ from lib.monitoring.rules import ActionName
 from lib.monitoring.store import PredictionStore
 from lib.monitoring.story import Story
 from lib.monitoring.trial import WATCHED
-from lib.registry import Approval, history, promote
+from lib.registry import Approval, Safeguards, history, promote
 from lib.registry.gates import artifact_digest
+from lib.registry.safeguards import NONE
 from lib.registry.training_rows import rows_of_run
 from lib.serving import Limits, create_app
 from lib.serving.current import wanted_version
@@ -87,6 +88,7 @@ def watch_quarter(
     train: Train,
     settings: Settings,
     restraints: Mapping[ActionName, Restraint] | None = None,
+    safeguards: Safeguards = NONE,
     port: int = 0,
     say: Say = lambda _text: None,
     passed: Callable[[date], None] = lambda _day: None,
@@ -97,7 +99,7 @@ def watch_quarter(
     what `first` raises, which trains the version that the story begins with.
     """
     listen(port).close()  # said before anything is trained
-    quarter = _Quarter(story, train, settings, restraints=restraints or {}, say=say)
+    quarter = _Quarter(story, train, settings, restraints=restraints or {}, safeguards=safeguards, say=say)
     with (
         quarter.served(first, port) as url,
         PredictionStore(settings.root / "monitoring" / "truth.duckdb", matures=MATURES) as store,
@@ -120,16 +122,24 @@ class _Quarter:
     """What stands while the quarter lasts: the server, the log of actions, and what clients were answered."""
 
     def __init__(
-        self, story: Story, train: Train, settings: Settings, *, restraints: Mapping[ActionName, Restraint], say: Say
+        self,
+        story: Story,
+        train: Train,
+        settings: Settings,
+        *,
+        restraints: Mapping[ActionName, Restraint],
+        safeguards: Safeguards,
+        say: Say,
     ) -> None:
         self._story, self._train, self._settings, self._say = story, train, settings, say
+        self._safeguards = safeguards
         self._clock = clock = _Clock(story.serves, _FIRST_AT)
         self._model, self._figures = settings.served_model, Figures()
         self._log = ActionLog(settings.root / "monitoring" / "actions.jsonl", clock=clock)
         self._switch = Switch(settings.root / "monitoring" / "manual.json")
         actions = (
             Retrain(self._retrained, self._model, settings),
-            FallBack(self._model, settings),
+            FallBack(self._model, settings, safeguards=safeguards),
             ManualMode(self._switch, RULE, clock),
         )
         self._responder = Responder(RULES, actions, self._log, restraints=restraints, tell=self._figures.count_action)
@@ -156,8 +166,9 @@ class _Quarter:
             clock=self._clock,
         )
         app = create_app(
-            guarded(wanted_version(self._model, self._settings), self._switch), settings=self._settings,
-            limits=Limits(poll_s=_POLL_S), clock=self._clock, figures=[self._figures], extensions=[room],
+            guarded(wanted_version(self._model, self._settings, admit=self._safeguards.admit), self._switch),
+            settings=self._settings, limits=Limits(poll_s=_POLL_S), clock=self._clock, figures=[self._figures],
+            extensions=[room],
         )  # fmt: skip
         self._service: Service = app.state.service
         with serving(app, port=port) as taken:
@@ -238,11 +249,12 @@ class _Quarter:
 
     def _promote(self, version: int) -> None:
         me, reason = getpass.getuser(), "its errors on unseen sales were looked at"
-        settings = self._settings
-        promote(self._model, version, to="Staging", by=me, gates=[artifact_digest()], settings=settings)
+        settings, asked = self._settings, self._safeguards
+        gates = [artifact_digest(), *asked.trial]
+        promote(self._model, version, to="Staging", by=me, gates=gates, admit=asked.admit, settings=settings)
         promote(
-            self._model, version, to="Production", by=me, reason=reason, gates=[artifact_digest()], settings=settings,
-            approval=Approval(by=APPROVER, reason=reason),
+            self._model, version, to="Production", by=me, reason=reason, gates=[artifact_digest(), *asked.release],
+            admit=asked.admit, settings=settings, approval=Approval(by=APPROVER, reason=reason),
             # No person approved, and the ledger must not say that one did.
             may_approve=lambda person, _name: person == APPROVER,
         )  # fmt: skip

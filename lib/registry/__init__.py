@@ -6,6 +6,7 @@ from lib.registry.entries import Approval, Evidence, Stage, Transition, Version
 from lib.registry.lifecycle import MOVES, Move
 from lib.registry.picture import draw_history
 from lib.registry.projection import repair
+from lib.registry.safeguards import Safeguards
 from lib.registry.serving import LoadedVersion, history, load, load_version, served_at
 from lib.registry.transitions import promote, rollback
 from lib.registry.versions import find_version, register
@@ -19,6 +20,7 @@ __all__ = [
     "Gate",
     "LoadedVersion",
     "Move",
+    "Safeguards",
     "Stage",
     "Transition",
     "Version",

@@ -45,7 +45,8 @@ def load(
     The ledger is asked each time, so a new champion is noticed; a model that is in memory is not read again. `trusted`
     names types of your own inside the model. `admit(entry)`, asked about the version's entry in the ledger, returns
     what looks at its files before they are read. Raises what that raises, UnknownVersion for an unknown model and for a
-    stage that no version holds, ArtifactCorrupted, StoreUnavailable.
+    stage that no version holds, ArtifactCorrupted, StoreUnavailable, and RegistryError where `settings` name signers
+    and no `admit` is given.
     """
     settings = settings or Settings()
     return _loaded(_holder(open_ledger(settings), name, stage), trusted, admit, settings)
@@ -72,6 +73,11 @@ def load_version(
 
 
 def _loaded(entry: Transition, trusted: Sequence[str], admit: Admit | None, settings: Settings) -> LoadedVersion:
+    if settings.signers and admit is None:
+        raise RegistryError(
+            f"only what is signed may be read (MLOPS_SIGNERS), and nothing was given to check version {entry.version} "
+            f"of {entry.name}. Give admit=Signed(…) of lib.governance.provenance, or use a command of python -m lib."
+        )
     check = None if admit is None else admit(entry)
     found = kept(entry.digest, trusted, check)
     if found is None:

@@ -68,11 +68,7 @@ def promote(
             _verify(stores, entry)
         if "passed gates" in move.demands:
             see = functools.partial(contender, stores, trusted=trusted, admit=admit)
-            evidence = _gate(see, entry, head, gates)
-            failed = [each for each in evidence if not each.passed]
-            if failed:
-                found = "; ".join(f"{each.id}: {each.reason or 'no reason given'}" for each in failed)
-                attempt.refuse(f"{len(failed)} of {len(evidence)} gates failed. {found}", evidence)
+            evidence = _passed(attempt, _gate(see, entry, head, gates))
         if "an approval" in move.demands:
             why = refusal(approval, entry, stores=stores, allowed=may_approve)
             if why:
@@ -93,15 +89,18 @@ def rollback(
     by: str,
     reason: str,
     to: int | str | None = None,
+    gates: Iterable[Gate] = (),
     may_move: MayMove | None = None,
+    admit: Admit | None = None,
     settings: Settings | None = None,
 ) -> Transition:
     """Put the previous champion (or `to`, which must have been one) back in Production, and archive the present one.
 
-    It was approved when it came to Production, so neither gates nor approval are asked again; its files are checked. A
-    second rollback undoes the first. `may_move` is asked as by `promote`. Raises IllegalMove when there is nothing to
-    go back to, PromotionRefused, ArtifactCorrupted, UnknownVersion, StoreUnavailable, and Conflict when somebody else
-    moved the model meanwhile.
+    It was approved when it came to Production, so no approval is asked again; its files are checked, and each of
+    `gates`, as by `promote`: what holds today may not be what held then. A second rollback undoes the first.
+    `may_move` and `admit` are asked as by `promote`. Raises IllegalMove when there is nothing to go back to,
+    PromotionRefused, ArtifactCorrupted, UnknownVersion, StoreUnavailable, and Conflict when somebody else moved the
+    model meanwhile.
     """
     require_person(by)
     with open_stores(settings) as stores:
@@ -120,7 +119,9 @@ def rollback(
         if barred:
             attempt.refuse(barred, ())
         _verify(stores, entry)
-        return attempt.go("Production", kind="rollback", seen=head)
+        see = functools.partial(contender, stores, admit=admit)
+        evidence = _passed(attempt, _gate(see, entry, head, gates))
+        return attempt.go("Production", kind="rollback", evidence=evidence, seen=head)
 
 
 class _Attempt:
@@ -216,6 +217,15 @@ def _gate(
     evidence = run_gates(gates, candidate, champion)
     if evidence:
         keep_evidence(stores.client, candidate, champion, evidence)
+    return evidence
+
+
+def _passed(attempt: _Attempt, evidence: tuple[Evidence, ...]) -> tuple[Evidence, ...]:
+    """The evidence, when all of it speaks for the move; else the attempt is refused."""
+    failed = [each for each in evidence if not each.passed]
+    if failed:
+        found = "; ".join(f"{each.id}: {each.reason or 'no reason given'}" for each in failed)
+        attempt.refuse(f"{len(failed)} of {len(evidence)} gates failed. {found}", evidence)
     return evidence
 
 

@@ -14,12 +14,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import yaml
 
 from lib.errors import NoModel, ServingError
-from lib.registry import load_version
+from lib.registry import Safeguards, load_version
+from lib.registry.safeguards import NONE
 from lib.serving.autoscale import AutoscalePolicy, Autoscaler, hpa_manifest
 from lib.serving.autoscale_picture import draw_autoscale
 from lib.serving.autoscale_record import Step, write_steps
@@ -32,6 +34,9 @@ from lib.serving.proxy import Kind, open_proxy
 from lib.serving.replica import Replica
 from lib.serving.traffic import Check, Traffic, arrivals, traffic
 from lib.settings import Settings
+
+if TYPE_CHECKING:
+    from lib.serving.server import Equip
 
 SYNC_S = 15.0  # how often Kubernetes' autoscaler looks
 STEPS = 90
@@ -67,17 +72,26 @@ class Demo:
 
 
 def run_demo(
-    demo: Demo, model: str, *, settings: Settings, out: Path, say: Callable[[str], None], show: Callable[[Step], None]
+    demo: Demo,
+    model: str,
+    *,
+    settings: Settings,
+    out: Path,
+    say: Callable[[str], None],
+    show: Callable[[Step], None],
+    safeguards: Safeguards = NONE,
+    equip: Equip | None = None,
 ) -> bool:
     """Run it, give each step to `show`, and write the record, the picture and the policy's manifest to `out`.
 
-    Returns whether every request was answered, and rightly. Raises what starting the parts raises; Ctrl-C stops it
-    early, keeps what there is, and is raised again.
+    The champion passes `safeguards`, and `equip` is each replica's, as `serve` takes it. Returns whether every request
+    was answered, and rightly. Raises what starting the parts raises; Ctrl-C stops it early, keeps what there is, and is
+    raised again.
     """
-    version = ensure_champion(model, settings=settings, say=say).champion
+    version = ensure_champion(model, settings=settings, say=say, safeguards=safeguards).champion
     if version is None:
         raise NoModel(f"{model} has no champion. Promote a version first.")
-    bodies, check = _questions(model, version, settings)
+    bodies, check = _questions(model, version, settings, safeguards)
     manifest = hpa_manifest(demo.policy, name=model, metric=METRIC)
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -89,7 +103,7 @@ def run_demo(
     steps: list[Step] = []
     try:
         with open_proxy(kind=demo.proxy) as proxy, Fleet(
-            proxy, lambda number: Replica(model, settings=own, version=number, lookup=demo.lookup), say=say
+            proxy, lambda number: Replica(model, settings=own, version=number, lookup=demo.lookup, equip=equip), say=say
         ) as fleet:  # fmt: skip
             _introduce(demo, proxy.kind, say)
             fleet.scale_to(demo.policy.minimum, version=version)
@@ -118,9 +132,9 @@ def _introduce(demo: Demo, kind: str, say: Callable[[str], None]) -> None:
     )
 
 
-def _questions(model: str, version: int, settings: Settings) -> tuple[list[bytes], Check]:
+def _questions(model: str, version: int, settings: Settings, safeguards: Safeguards) -> tuple[list[bytes], Check]:
     """Bodies made from what the model declares, and a check that an answer is the model's own."""
-    bundle = make_bundle(load_version(model, version, settings=settings))
+    bundle = make_bundle(load_version(model, version, admit=safeguards.admit, settings=settings))
     rows = bundle.schema.examples(_ROWS)
     expected = bundle.answer(rows)
 

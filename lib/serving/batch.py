@@ -26,6 +26,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lib.errors import BatchError, LibError
+from lib.registry.contender import Admit
 from lib.registry.serving import LoadedVersion, load
 from lib.registry.stores import open_stores
 from lib.serving.batch_manifest import PARTITIONS, Manifest, Partition, finished, publish, published, written
@@ -52,6 +53,7 @@ def score_table(
     wait_s: float = 0.0,
     memory_mb: int = 256,
     trusted: Iterable[str] = (),
+    admit: Admit | None = None,
     settings: Settings | None = None,
 ) -> Manifest:
     """Score every row of `source` (a DuckDB `Query`, a Parquet or CSV file, a folder of them) into `destination`.
@@ -60,7 +62,8 @@ def score_table(
     that tells rows apart. Partitions are runs of `partition_rows` in the source's order, or one a value of the column
     `partition_by`, which stays the same when rows of other partitions come and go. They are scored here when there is
     one, else in local processes; on any executor given; or on the Dask scheduler at an address, whose workers see
-    `destination` and the registry. `memory_mb` bounds DuckDB; a worker holds 65,536 rows at a time.
+    `destination` and the registry. `admit` is asked of a model by name, as by `load`; workers read the very files that
+    it let in. `memory_mb` bounds DuckDB; a worker holds 65,536 rows at a time.
 
     Rows whose key or inputs are missing, of another type, not finite or outside what the server would take, and rows
     that the model refuses, are kept with reasons in the rejects. Raises BatchError (also while another run works on
@@ -74,7 +77,7 @@ def score_table(
     if key == "prediction":
         raise BatchError("the key is called 'prediction', as the answers are. Rename it in the query.")
     settings = settings or Settings()
-    version = load(model, trusted=tuple(trusted), settings=settings) if isinstance(model, str) else model
+    version = load(model, trusted=tuple(trusted), admit=admit, settings=settings) if isinstance(model, str) else model
     folder = Path(destination).resolve()
     scoring = _scoring(version, tuple(trusted), settings, key=key, folder=folder)
     with _explained(), _alone(folder, wait_s) as staging:

@@ -17,9 +17,7 @@ _FIELDS = (("minute", 0, 59), ("hour", 0, 23), ("day", 1, 31), ("month", 1, 12),
 
 def batch_command(source: str, destination: str, *, model: str, key: str, options: Sequence[str] = ()) -> list[str]:
     """The command that runs `score_table` once; it ends with status 1, and the reason, when nothing was published."""
-    return [
-        "python", "-m", "lib.serving.batch_job", source, destination, "--model", model, "--key", key, *options,
-    ]  # fmt: skip
+    return ["python", "-m", "lib", "batch", source, destination, "--model", model, "--key", key, *options]
 
 
 def cron_line(schedule: str, command: Sequence[str], *, folder: str, log: str = "batch.log") -> str:
@@ -27,8 +25,8 @@ def cron_line(schedule: str, command: Sequence[str], *, folder: str, log: str = 
 
     `schedule` has cron's five fields, in the machine's own time zone. Two runs never overlap: the second is refused.
 
-    >>> cron_line("15 3 * * *", ["python", "-m", "lib.serving.batch_job", "a b.parquet"], folder="/srv/mlops")
-    "15 3 * * * cd /srv/mlops && python -m lib.serving.batch_job 'a b.parquet' >> batch.log 2>&1"
+    >>> cron_line("15 3 * * *", ["python", "-m", "lib", "batch", "a b.parquet"], folder="/srv/mlops")
+    "15 3 * * * cd /srv/mlops && python -m lib batch 'a b.parquet' >> batch.log 2>&1"
     """
     # cron reads an unescaped % as the end of the command.
     run = f"cd {shlex.quote(folder)} && {shlex.join(command)} >> {shlex.quote(log)} 2>&1".replace("%", r"\%")

@@ -100,6 +100,12 @@ class _Collected(Collector):
         return self._registry.collect()
 
 
+def shared_file(name: str) -> Path | None:
+    """A file that the workers of this server have in common, None where there is one alone; not of metrics' kind."""
+    folder = os.environ.get(MULTIPROCESS)
+    return None if folder is None else Path(folder, name)
+
+
 def _workers() -> list[int]:
     """The processes that serve together."""
     folder = os.environ.get(MULTIPROCESS)

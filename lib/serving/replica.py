@@ -10,12 +10,15 @@ import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, TYPE_CHECKING, Self
 
 from lib.errors import ReplicaDied
 from lib.serving.lookup import SimulatedLookup
 from lib.serving.replica_process import Serving, start_process
 from lib.settings import Settings
+
+if TYPE_CHECKING:
+    from lib.serving.server import Equip
 
 HOST = "127.0.0.1"
 READY_S = 60.0
@@ -28,7 +31,8 @@ class Replica:
     """Starts at once; `with` stops it at the end. It ends with this process, too, in whatever way that ends.
 
     Without `version` it serves the champion of `model` and follows the registry; with it, that version whatever its
-    stage. `address` is `127.0.0.1:PORT`. The first one that a process starts takes some seconds; see `start_process`.
+    stage. `equip` is as `lib.serving.server.serve` takes it, `address` is `127.0.0.1:PORT`. The first one that a
+    process starts takes some seconds; see `start_process`.
     """
 
     def __init__(
@@ -38,10 +42,11 @@ class Replica:
         settings: Settings,
         version: int | None = None,
         lookup: SimulatedLookup | None = None,
+        equip: Equip | None = None,
     ) -> None:
         self.version = version
         self._what = model if version is None else f"version {version} of {model}"
-        serving = Serving(model=model, settings=settings, version=version, lookup=lookup)
+        serving = Serving(model=model, settings=settings, version=version, lookup=lookup, equip=equip)
         self._said: IO[bytes] = tempfile.NamedTemporaryFile(prefix="replica-", delete=False)  # noqa: SIM115  it stays
         with socket.socket() as address:
             # Bound but not listening: until the server listens, connections are refused.

@@ -9,9 +9,11 @@ import signal
 import socket
 import threading
 import time
+from collections.abc import Callable
 from multiprocessing.connection import wait
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -29,7 +31,7 @@ _WARM = [
 
 
 class Serving(BaseModel):
-    """What one replica serves: the champion of `model`, or its `version`."""
+    """What one replica serves: the champion of `model`, or its `version`; `equip` is importable by name."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,6 +39,7 @@ class Serving(BaseModel):
     settings: Settings
     version: int | None = None
     lookup: SimulatedLookup | None = None
+    equip: Callable[[Settings], Any] | None = None
 
 
 def start_process(serving: Serving, address: socket.socket, said: str) -> ForkServerProcess:
@@ -79,7 +82,7 @@ def _serve(serving: Serving, address: socket.socket, said: str) -> None:
     from lib.serving.server import worker_app
 
     app = functools.partial(
-        worker_app, serving.model, settings=serving.settings, version=serving.version,
+        worker_app, serving.model, settings=serving.settings, version=serving.version, equip=serving.equip,
         lookup=serving.lookup.open() if serving.lookup else None,
     )  # fmt: skip
     config = uvicorn.Config(app, factory=True, log_level="warning", access_log=False, server_header=False)

@@ -30,8 +30,8 @@ def houses(rows: int = 400, *, seed: int = 0, first: int = 0) -> pd.DataFrame:
     return frame
 
 
-def settings_in(folder: Path, **more: Any) -> Settings:
-    return Settings(root=folder, approvers=frozenset({"grace", "root", "ada"}), **more)
+def settings_in(root: Path, **more: Any) -> Settings:
+    return Settings(root=root, approvers=frozenset({"grace", "root", "ada"}), **more)
 
 
 def a_run(settings: Settings, model: Any, frame: pd.DataFrame | None = None, **more: Any) -> str:

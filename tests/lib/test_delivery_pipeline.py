@@ -18,13 +18,18 @@ import yaml
 from filelock import FileLock
 from pydantic import Field
 
+from lib.cli_safeguards import safeguards
 from lib.delivery.deployment import open_deployment
 from lib.delivery.feed import as_known, ensure_sales, sales_known
 from lib.delivery.pipeline import DATA, PIPELINE, find_step, read_states, run_pipeline, write_pipeline
 from lib.delivery.quality import check_quality
 from lib.delivery.retrain import retrain
+from lib.delivery.smoke import Expected
 from lib.delivery.step import Options, Output, Step, call, run_step, trouble
+from lib.delivery.wanted import Wanted
 from lib.errors import DeliveryError, Refused, SchemaError
+from lib.governance.provenance import verify_version
+from lib.governance.signing_keys import read_public_key, write_signing_keys
 from lib.market import FEATURES, HOUSES
 from lib.monitoring.actions import Retrain
 from lib.monitoring.audit import ActionLog, Entry
@@ -373,18 +378,58 @@ def test_an_alert_trains_through_the_pipeline_once_and_not_too_often(resumed, tm
     (root / DATA).write_bytes(sound)
 
 
-def test_release_stops_for_an_approval_and_goes_on_from_there(resumed, monkeypatch):
-    """From the candidate to production: nothing is deployed again; at last clients are answered by that version."""
+POLICY = """
+[[rules]]
+id = "signed-model"
+check = "signed"
+severity = "block"
+why = "An unsigned file may be anybody's."
+[[rules]]
+id = "gates-passed"
+check = "gates_passed"
+severity = "block"
+why = "Files that changed have no business answering."
+options = { gates = ["artifact_digest", "signature_compatible"] }
+"""
+
+
+@pytest.fixture
+def policed(tmp_path, monkeypatch):
+    """For the steps, too, which are processes: who may approve, what is asked of a release, who signs."""
+    _, public = write_signing_keys(tmp_path / "keys")
+    (tmp_path / "policy.toml").write_text(POLICY)
+    monkeypatch.chdir(tmp_path)
+    given = {"APPROVERS": '["rita"]', "POLICY": "policy.toml", "SIGNERS": '["keys/signing_key.pub"]',
+             "SIGNING_KEY": "keys/signing_key.pem"}  # fmt: skip
+    for name, value in given.items():
+        monkeypatch.setenv(f"MLOPS_{name}", value)
+    return public
+
+
+def test_release_is_signed_stops_for_an_approval_and_goes_on_from_there(resumed, policed):
+    """From the candidate to production: nothing is deployed again; at last clients are answered by that version.
+
+    With a policy and signers: what the pipeline registers is signed, and what is not goes nowhere.
+    """
     root, said = resumed[0], []
-    monkeypatch.setenv("MLOPS_APPROVERS", json.dumps(["rita"]))  # for the steps, too: they are processes
-    (root / "params.yaml").write_text("train: {trees: 8}\ndeploy_production: {replicas: 1}\n")
+    (root / "params.yaml").write_text("train: {trees: 7}\ndeploy_production: {replicas: 1}\n")
     run_pipeline(root, until=UNTIL)
     version = json.loads(outputs(root)["register_candidate"])["version"]
-    with running_cluster(settings := Settings(root=root)):
+    settings = Settings(root=root)
+    assert verify_version(settings.served_model, version, signers=[read_public_key(policed)], settings=settings)
+    with running_cluster(settings):
+        unsigned = open_deployment(settings, safeguards(settings))
+        unsigned.repository.want(
+            "staging", Wanted(model=settings.served_model, version=1, replicas=1), by="ada", expected=Expected()
+        )
+        with pytest.raises(Refused, match=r"staging waits: .* signed: version 1 of \S+ is not signed"):
+            unsigned.bring("staging", wait_s=60, say=said.append)
+        with pytest.raises(Refused, match=r"version 1 of \S+ is not approved: .*signed-model: .*gates-passed: not pas"):
+            unsigned.approve(settings.served_model, 1, Approval(by="rita", reason="looked at nothing"))
         with pytest.raises(Refused, match=rf"stopped at approve: version {version} .*gitops approve {version} --by"):
             run_pipeline(root, say=said.append)
         assert ran(said) == RELEASE[:3]
-        deployment = open_deployment(settings)
+        deployment = open_deployment(settings, safeguards(settings))
         assert deployment.cluster.look("production").serving is None
         deployment.approve(settings.served_model, version, Approval(by="rita", reason="looked at staging"))
 

@@ -59,6 +59,10 @@ def test_erase_takes_identifiers_from_standard_input_and_prints_a_receipt(tmp_pa
     assert (receipt["rows"], receipt["predictions"], receipt["left"]) == (1, 1, [])
     assert data.read_text() == "id,mail\n2,b@example.com\n"
     assert [version.name for version in versions(tmp_path)] == list(receipt["versions"].values())
+    assert main(["trail", "--root", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert "ada: erased (request 12, rows 1, cells 0, events 0, online 0, predictions 1, files_left 0)" in told
+    assert "example.com" not in told
     (tmp_path / "left.bin").write_bytes(b"\xff b@example.com")
     monkeypatch.setattr("sys.stdin", io.StringIO("b@example.com"))
     assert main(arguments) == 1

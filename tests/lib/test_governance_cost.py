@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lib.cli import main
+from lib.cli import _parser, main
 from lib.cli_cost import OVER
+from lib.cli_monitor import _spent
 from lib.errors import CostError
-from lib.governance.cost_allocate import Capacity, Costs, allocate
+from lib.governance.cost_allocate import Capacity, Costs, allocate, usage_costs
 from lib.governance.cost_meter import metered
 from lib.governance.cost_prices import Prices, read_prices
 from lib.governance.cost_project import Projection, budget_state, by_period, project
@@ -184,3 +185,19 @@ def test_report_on_a_log_of_days(tmp_path, capsys):
     assert "over the budget of 0.5" in said
     assert main(["cost", "--usage", str(tmp_path / "none.jsonl"), "--root", str(tmp_path)]) == 1
     assert "has no usage. Measure some" in capsys.readouterr().err
+
+
+def test_the_monitor_is_told_what_a_month_costs_of_its_budget(tmp_path):
+    """By the same days as the command; nothing of no budget, of less than two full days and of no log at all."""
+    log, words = UsageLog(tmp_path / "usage.jsonl"), ["watch", "--usage", str(tmp_path / "usage.jsonl")]
+    spent = [_spent(_parser().parse_args([*words, "--budget", "2"]))]
+    for day in range(5):
+        log.add(usage(at=day * 86_400 + 60.0, cpu_s=3_600.0))
+        spent.append(_spent(_parser().parse_args([*words, "--budget", "2"])))
+    assert spent[:4] == [None] * 4
+    monthly = 30 * usage_costs(usage(cpu_s=3_600.0), read_prices()).total
+    assert spent[4:] == [pytest.approx(monthly / 2)] * 2
+    assert _spent(_parser().parse_args(words)) is None
+    for amount in ("0", "nan"):
+        with pytest.raises(SystemExit):
+            _parser().parse_args([*words, "--budget", amount])

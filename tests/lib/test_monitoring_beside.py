@@ -100,6 +100,7 @@ def test_it_fills_the_figures_of_the_boards(stack):
     with beside.opened() as look:
         before = look()
         assert before.bad_rows is None
+        beside.budget = lambda: 1.4
         for _ in range(30):
             served.post("/predict", {"area_m2": "large"})
         clock.now = TODAY + timedelta(hours=1)
@@ -116,6 +117,7 @@ def test_it_fills_the_figures_of_the_boards(stack):
     assert figures["monitoring_judged_total"] == 2 * ROWS_A_DAY
     assert figures["monitoring_last_run_timestamp_seconds"] == clock.now.timestamp()
     assert figures["monitoring_bad_rows_ratio"] == 1.0
+    assert figures["monitoring_cost_budget_ratio"] == 1.4
     assert LEARNT_DAYS < DAYS
 
 

@@ -83,6 +83,7 @@ def _scene(seed: int, count: int, *, lasting: int) -> list[Line]:
         Line("monitoring_concept_drift_detected", version, turns(0, 1)),
         Line("monitoring_judged_total", version, adding_up(dice, judged)),
         Line("monitoring_judged_within_total", version, adding_up(dice, within)),
+        Line("monitoring_cost_budget_ratio", {}, turns(0.6, 1.3, times=2)),
         Line("monitoring_last_run_timestamp_seconds", {"job": "monitor"}, turns(1, 2 * DAY_S, 4 * DAY_S)),
     ]
     if lasting > 50:  # long enough for somebody to miss the monitor

@@ -10,9 +10,9 @@ import pytest
 import yaml
 from sklearn.linear_model import Ridge
 
+from lib.cli import main
 from lib.errors import BatchError
 from lib.serving.batch import published
-from lib.serving.batch_job import main
 from lib.serving.batch_schedule import batch_command, checked, cron_job, cron_line
 from tests.lib.registered import a_run, champion, houses, settings_in
 
@@ -55,9 +55,9 @@ def test_command_publishes_or_says_why_not(tmp_path, capsys, monkeypatch):
     champion("houses", a_run(settings, Ridge()), settings)
     houses(100).to_parquet(tmp_path / "houses.parquet")
     monkeypatch.setenv("MLOPS_ROOT", str(tmp_path))
-    given = [str(tmp_path / "houses.parquet"), str(tmp_path / "scores"), *COMMAND[5:]]
+    given = ["batch", str(tmp_path / "houses.parquet"), str(tmp_path / "scores"), *COMMAND[6:]]
     assert main(given) == 0
     assert "version 1 of houses scored 100 of 100 rows, 0 rejected" in capsys.readouterr().out
     assert published(tmp_path / "scores").scored == 100
-    assert main([str(tmp_path / "nothing.parquet"), *given[1:]]) == 1
+    assert main(["batch", str(tmp_path / "nothing.parquet"), *given[2:]]) == 1
     assert "holds no table" in capsys.readouterr().err
