@@ -26,6 +26,7 @@ def guard_server(equipment: Equipment, settings: Settings) -> Equipment:
     """The same, with a door that asks for keys, budgets, a check for rows of no house, and the registry's desk."""
     from lib.cli_safeguards import safeguards
     from lib.governance.authority import open_authority
+    from lib.governance.data_routes import data_routes
     from lib.governance.desk import Desk
     from lib.governance.desk_routes import desk_routes
     from lib.governance.door import door, row_budget
@@ -48,7 +49,11 @@ def guard_server(equipment: Equipment, settings: Settings) -> Equipment:
         access=door(authority, meter, witness=trail.add),
         screens=(*equipment.screens, row_budget(meter), novelty.screen),
         guard=lambda source: equipment.guard(novelty.guarded(source)),
-        extensions=(*equipment.extensions, desk_routes(desk, authority=authority, trail=trail)),
+        extensions=(
+            *equipment.extensions,
+            desk_routes(desk, authority=authority, trail=trail),
+            data_routes(settings.prediction_folder),
+        ),
     )
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from lib.governance.cards import card_complete
 from lib.governance.cost_prices import read_prices
+from lib.governance.membership import tells_few_members
 from lib.governance.privacy_gate import no_personal_data
 from lib.governance.provenance import signed
 from lib.governance.signing_keys import read_public_key
@@ -169,6 +170,16 @@ class Licences(Check):
         return Evidence(id="licences", passed=not faults, measured=len(found), reason=reason)
 
 
+class FewMembersTold(Check):
+    """Its answers tell its training rows from others with an advantage of at most `most`, of 1."""
+
+    most: float = Field(gt=0, le=1)
+
+    def look_at(self, candidate: Contender, champion: Contender | None) -> Evidence:
+        """Measured on the rows of its run; what cannot be measured has not passed."""
+        return tells_few_members(most=self.most)(candidate, champion)
+
+
 class TrainingCost(Check):
     """Training cost at most `most`, in the currency of the declared prices: all cores for as long as the run took."""
 
@@ -203,7 +214,7 @@ CHECKS: Mapping[str, type[Check]] = MappingProxyType(
     {
         "signed": SignedModel, "known_data": KnownData, "gates_passed": GatesPassed, "card_complete": CardComplete,
         "no_personal_data": NoPersonalData, "four_eyes": FourEyes, "dependencies": Dependencies, "licences": Licences,
-        "training_cost": TrainingCost,
+        "training_cost": TrainingCost, "few_members_told": FewMembersTold,
     }
 )  # fmt: skip
 OF_THE_ENVIRONMENT: Mapping[str, type[Licences]] = MappingProxyType({"licences": Licences})

@@ -34,6 +34,7 @@ ROUTES = {
     ("GET", "/control-room/state"): "figures:read",
     ("GET", "/control-room/{name}"): "figures:read",
     ("POST", "/alerts"): "alerts:act",
+    ("GET", "/predictions"): "data:read",
     ("GET", "/whoami"): "documents:read",
     ("POST", "/tokens"): "tokens:make",
     ("POST", "/models/{name}/versions"): "models:register",

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from starlette.routing import Match
 
 from lib.governance.authority import open_authority
+from lib.governance.data_routes import data_routes
 from lib.governance.desk import Desk
 from lib.governance.desk_routes import desk_routes
 from lib.governance.door import door, row_budget
@@ -64,6 +65,7 @@ TABLE = [
     ("GET", "/control-room/state", "sroa"),
     ("GET", "/control-room/{name}", "sroa"),
     ("POST", "/alerts", "o"),
+    ("GET", "/predictions", "s"),
     ("GET", "/whoami", "lsroa"),
     ("POST", "/tokens", "lsroa"),
     ("POST", "/models/{name}/versions", "s"),
@@ -126,7 +128,10 @@ def server(folder, credentials, trail):
     log = ActionLog(folder / "actions.jsonl")
     placed = Settings(root=folder)
     desk = desk_routes(Desk(authority, trail, settings=placed), authority=authority, trail=trail)
-    extensions = [control_room(placed, log=log), alerts_hook(Responder([], [], log), token=HOOK_TOKEN), desk]
+    extensions = [
+        control_room(placed, log=log), alerts_hook(Responder([], [], log), token=HOOK_TOKEN), desk,
+        data_routes(placed.prediction_folder),
+    ]  # fmt: skip
     app = create_app(
         forest(), settings=placed, access=door(authority, meter, witness=trail.add), screens=[row_budget(meter)],
         extensions=extensions,

@@ -71,7 +71,8 @@ def failed(findings):
 def test_bare_version_lacks_everything(settings, policy):
     """Each rule says what it found and why it is there; who trained it and what it needs are known."""
     findings = found(policy, BARE, settings)
-    assert failed(findings) == {"signed-model", "known-data", "gates-passed", "model-card"}
+    assert failed(findings) == {"signed-model", "known-data", "gates-passed", "model-card", "no-personal-data"}
+    assert "is not signed" in findings["no-personal-data"].reason, "and so nobody reads what it holds"
     assert "An unsigned file may be anybody's." in findings["signed-model"].reason
     assert findings["training-cost"].reason.startswith("warning: its run does not say on how many cores")
     assert findings["gates-passed"].reason.startswith("not passed: artifact_digest, signature_compatible.")
@@ -106,7 +107,7 @@ def _words():
 
 def test_rules_are_gates_of_a_promotion(settings, policy):
     """What the command finds stops the promotion, and stands in the ledger under the rules' names."""
-    with pytest.raises(PromotionRefused, match=r"4 of 8 gates failed\. signed-model: .*known-data: "):
+    with pytest.raises(PromotionRefused, match=r"4 of 9 gates failed\. signed-model: .*known-data: "):
         promote(NAME, BARE, to="Staging", by="ada", gates=policy_gates(policy, clock=lambda: DAY), settings=settings)
     moved = promote(
         NAME, GOOD, to="Production", by="ada", approval=OK, gates=policy_gates(policy), settings=settings

@@ -11,6 +11,7 @@ from sklearn.dummy import DummyRegressor
 
 from lib.cli_actions import equip_server
 from lib.errors import PrivacyError
+from lib.governance.data_routes import data_routes
 from lib.governance.privacy_pseudonyms import concealing, ensure_keys, is_pseudonym, new_keys
 from lib.governance.privacy_scan import scan_log
 from lib.serving import create_app, read_predictions
@@ -47,6 +48,22 @@ def test_what_identifies_a_person_is_logged_as_a_pseudonym(tmp_path, nosy):
     assert {each["seller_email"] for each in features} == {keys.pseudonym("anna.albers@example.com", kind="email")}
     assert [each["area_m2"] for each in features] == [80.0, 80.0]
     assert features[1]["remarks"] == "quiet"
+
+
+def test_whoever_may_read_data_gets_pseudonyms_newest_first(tmp_path, nosy):
+    """GET /predictions gives what the log has, and nothing before anybody has asked."""
+    settings, keys = Settings(root=tmp_path), new_keys()
+    extensions = [data_routes(settings.prediction_folder)]
+    with serving(create_app(nosy, settings=settings, conceal=concealing(keys), extensions=extensions)) as served:
+        assert served.get("/predictions").json() == {"predictions": []}
+        for area in (80.0, 90.0):
+            assert served.post("/predict", {"rows": [{**PERSON, "area_m2": area}]}).status_code == 200
+        answer = served.get("/predictions")
+    told = answer.json()["predictions"]
+    assert [each["features"]["area_m2"] for each in told] == [90.0, 80.0]
+    assert {each["features"]["seller_email"] for each in told} == {keys.pseudonym(PERSON["seller_email"], kind="email")}
+    assert "albers" not in answer.text.casefold()
+    assert {each["output"] for each in told} == {"1.0"}
 
 
 def test_a_server_without_personal_inputs_logs_them_as_they_are(tmp_path):
