@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import getpass
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from lib.settings import Settings
@@ -13,11 +16,9 @@ if TYPE_CHECKING:
 
 def safeguards(settings: Settings) -> Safeguards:
     """By MLOPS_SIGNERS, MLOPS_POLICY and MLOPS_SIGNING_KEY; raises ProvenanceError or PolicyError for a broken one."""
-    import getpass
-
     from lib.errors import ProvenanceError
     from lib.governance.policy import policy_gates, read_policy
-    from lib.governance.provenance import sign_version, signed, signed_by
+    from lib.governance.provenance import signed, signed_by
     from lib.registry import Safeguards
     from lib.registry.gates import artifact_digest, signature_compatible
 
@@ -26,16 +27,19 @@ def safeguards(settings: Settings) -> Safeguards:
         raise ProvenanceError(f"there is no signing key {key} (MLOPS_SIGNING_KEY). `python -m lib provenance keys`.")
     signature = () if admit is None else (signed(admit.signers),)
 
-    def sign(name: str, version: int) -> object:
-        assert key is not None
-        return sign_version(name, version, by=getpass.getuser(), private_key=key, settings=settings)
-
     return Safeguards(
         admit=admit,
         trial=(artifact_digest(), signature_compatible(), *signature),
         release=(*signature, *(() if settings.policy is None else policy_gates(read_policy(settings.policy)))),
-        sign=None if key is None else sign,
+        sign=None if key is None else partial(_sign, key, settings),
     )
+
+
+def _sign(key: Path, settings: Settings, name: str, version: int) -> None:
+    """In the name of whoever runs this."""
+    from lib.governance.provenance import sign_version
+
+    sign_version(name, version, by=getpass.getuser(), private_key=key, settings=settings)
 
 
 def admitting(settings: Settings) -> Equipment:

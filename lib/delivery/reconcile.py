@@ -181,11 +181,12 @@ class _Work:
         else:
             proven = stages.proven(environment, wanted)
             stages.require(environment, wanted)
-            self._require_safe(stages, environment, wanted)
         if environment == "production" and not proven:
             if wanted_name(wanted) not in self.records.read("staging").passed:
                 raise _Waiting(f"version {wanted.version} of {wanted.model} has not passed staging yet")
             approval = self._approval(stages, wanted, commit, head)
+        if stages is not None:
+            self._require_safe(stages, environment, wanted)
         return _Goal(wanted, commit, self.repository.expected(wanted, at=head), approval, proven)
 
     def _require_safe(self, stages: RegistryStages, environment: Environment, wanted: Wanted) -> None:

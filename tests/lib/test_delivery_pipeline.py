@@ -24,8 +24,8 @@ from lib.delivery.feed import as_known, ensure_sales, sales_known
 from lib.delivery.pipeline import DATA, PIPELINE, find_step, read_states, run_pipeline, write_pipeline
 from lib.delivery.quality import check_quality
 from lib.delivery.retrain import retrain
-from lib.delivery.smoke import Expected
 from lib.delivery.step import Options, Output, Step, call, run_step, trouble
+from lib.delivery.steps import Registered
 from lib.delivery.wanted import Wanted
 from lib.errors import DeliveryError, Refused, SchemaError
 from lib.governance.provenance import verify_version
@@ -414,14 +414,13 @@ def test_release_is_signed_stops_for_an_approval_and_goes_on_from_there(resumed,
     root, said = resumed[0], []
     (root / "params.yaml").write_text("train: {trees: 7}\ndeploy_production: {replicas: 1}\n")
     run_pipeline(root, until=UNTIL)
-    version = json.loads(outputs(root)["register_candidate"])["version"]
-    settings = Settings(root=root)
+    registered = Registered.model_validate_json(outputs(root)["register_candidate"])
+    version, settings = registered.version, Settings(root=root)
     assert verify_version(settings.served_model, version, signers=[read_public_key(policed)], settings=settings)
     with running_cluster(settings):
         unsigned = open_deployment(settings, safeguards(settings))
-        unsigned.repository.want(
-            "staging", Wanted(model=settings.served_model, version=1, replicas=1), by="ada", expected=Expected()
-        )
+        first = Wanted(model=settings.served_model, version=1, replicas=1)
+        unsigned.repository.want("staging", first, by="ada", expected=registered.expected)
         with pytest.raises(Refused, match=r"staging waits: .* signed: version 1 of \S+ is not signed"):
             unsigned.bring("staging", wait_s=60, say=said.append)
         with pytest.raises(Refused, match=r"version 1 of \S+ is not approved: .*signed-model: .*gates-passed: not pas"):
