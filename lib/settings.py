@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     `redis_url` is also taken from plain `REDIS_URL`, the name that hosts and containers set; `MLOPS_REDIS_URL` wins.
     What is not in the environment is taken from a file `mlops_<field>` in /run/secrets: addresses that hold passwords.
     `signers` are files of public keys: where there are any, the server reads only models that one of them has signed.
+    `monitor_url` is where a monitor runs (`python -m lib watch`), whose figures the server's control room shows.
     `policy` is a file of rules: where it is named, the registry's desk releases no version that breaks one.
     A misspelt field, or a misspelt `MLOPS_` variable, is an error (pydantic's ValidationError, a ValueError).
 
@@ -43,6 +44,7 @@ class Settings(BaseSettings):
     pseudonym_keys: Path = Path("pseudonym_keys.json")
     signers: frozenset[Path] = frozenset()
     policy: Path | None = None
+    monitor_url: str | None = Field(default=None, pattern=r"^https?://")
     redis_url: str | None = Field(default=None, validation_alias=AliasChoices("mlops_redis_url", "redis_url"))
     request_rate: str = Field(default="6000/minute", pattern=_RATE)
     row_rate: str = Field(default="20000/hour", pattern=_RATE)

@@ -32,7 +32,7 @@ class Serving(BaseModel):
     """How the server runs: `cpu` and `memory_mb` are requested for each replica, `cpu_limit` is what it may burst to.
 
     `secret` names the Secret with the addresses of ledger and Redis (keys mlops_ledger_uri and mlops_redis_url),
-    `drain_s` the seconds between SIGTERM and the closed door.
+    `drain_s` the seconds between SIGTERM and the closed door, `monitor_url` the monitor whose figures it shows.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -47,6 +47,7 @@ class Serving(BaseModel):
     memory_mb: int = Field(default=1024, ge=256)
     log_gb: int = Field(default=20, ge=1)
     tracking_uri: str = "http://mlflow:5000"
+    monitor_url: str | None = None
     secret: str = "model-server"  # noqa: S105  a name, not what it holds
 
     @model_validator(mode="after")
@@ -75,13 +76,13 @@ def manifests(serving: Serving) -> list[Manifest]:
     ]
 
 
-def as_yaml(documents: Sequence[Manifest]) -> str:
+def as_yaml(documents: Sequence[Manifest], *, why: Mapping[str, str] = _WHY) -> str:
     """The documents as one file for `kubectl apply`, each under a comment that says why it is as it is."""
     import yaml
 
     parts = []
     for document in documents:
-        comment = "".join(f"# {line}\n" for line in _WHY.get(document["kind"], "").splitlines())
+        comment = "".join(f"# {line}\n" for line in why.get(document["kind"], "").splitlines())
         plain = json.loads(json.dumps(document))  # without it, equal parts become YAML's aliases
         parts.append(comment + yaml.safe_dump(plain, sort_keys=False, width=120))
     return "---\n".join(parts)
@@ -154,6 +155,7 @@ def _container(serving: Serving) -> Manifest:
         "env": [
             {"name": "PORT", "value": str(serving.port)},
             {"name": "MLOPS_TRACKING_URI", "value": serving.tracking_uri},
+            *([{"name": "MLOPS_MONITOR_URL", "value": serving.monitor_url}] if serving.monitor_url else []),
         ],
         "ports": [{"name": "http", "containerPort": serving.port}],
         # A start may take minutes where the disk is slow; after it, a process that is stuck is replaced within 30 s.
