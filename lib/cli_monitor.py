@@ -33,7 +33,7 @@ def add_monitor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
     monitor = commands.add_parser("monitor", help="a simulated quarter before a real server, watched and acted upon")
     monitor.set_defaults(run=_monitor)
     monitor.add_argument("--story", default="quarter", help="quarter, or a scenario of lib.market")
-    monitor.add_argument("--rows-a-day", type=int, default=100)
+    monitor.add_argument("--rows-a-day", type=int, default=60)
     monitor.add_argument("--seed", type=int, default=0)
     monitor.add_argument("--days", type=int, default=92, help="how long it is watched")
     monitor.add_argument("--port", type=int, default=0, help="for the server and its control room, else a free one")
@@ -68,15 +68,18 @@ def _watch(options: argparse.Namespace) -> int:
     from lib.serving.server import run_app
 
     settings = Settings.rooted(options.root, usual=ROOT)
+    asked = safeguards(settings)
     beside = Beside(
         settings, options.server, options.labels or settings.root / "labels", reference=options.reference,
-        key=_key(options.key_file), budget=lambda: _spent(options),
+        key=_key(options.key_file), budget=lambda: _spent(options), admit=asked.admit,
     )  # fmt: skip
     folder, hook = settings.root / "monitoring", None
     rule = None if options.amount is None else Fallback(amount=options.amount, per=options.per)
     if options.token.is_file():
-        fall_back = FallBack(settings.served_model, settings, safeguards=safeguards(settings))
-        actions = (fall_back, ManualMode(Switch(folder / "manual.json"), rule))
+        actions = (
+            FallBack(settings.served_model, settings, safeguards=asked, blamed=beside.blame),
+            ManualMode(Switch(folder / "manual.json"), rule),
+        )
         responder = Responder(RULES, actions, ActionLog(folder / "actions.jsonl"), tell=beside.figures.count_action)
         hook = alerts_hook(responder, token=options.token.read_text("utf-8").strip())
     else:
@@ -112,6 +115,7 @@ def _key(file: Path | None) -> str:
 
 def _monitor(options: argparse.Namespace) -> int:
     from lib.cli_safeguards import safeguards
+    from lib.delivery.pipeline import warm_steps
     from lib.delivery.retrain import first_version, retrain
     from lib.monitoring.quarter import watch_quarter
     from lib.monitoring.quarter_picture import draw_quarter
@@ -128,11 +132,12 @@ def _monitor(options: argparse.Namespace) -> int:
     def first(sales: pd.DataFrame) -> tuple[int, str]:
         return first_version(settings.root, sales, settings=settings, safeguards=asked)
 
-    def train(sales: pd.DataFrame) -> tuple[int | None, str]:
-        return retrain(settings.root, sales)
-
     try:
-        with _progress((story.ends - story.serves).days) as (say, passed):
+        with warm_steps() as warm, _progress((story.ends - story.serves).days) as (say, passed):
+
+            def train(sales: pd.DataFrame) -> tuple[int | None, str]:
+                return retrain(settings.root, sales, warm=warm)
+
             record = watch_quarter(
                 story, first=first, train=train, settings=settings, restraints=_restraints(), safeguards=asked,
                 port=options.port, say=say, passed=passed,

@@ -21,6 +21,7 @@ class Settings(BaseSettings):
     `request_rate` and `row_rate` are what one person may ask of a server that asks for keys (`lib.governance.rates`).
     `redis_url` is also taken from plain `REDIS_URL`, the name that hosts and containers set; `MLOPS_REDIS_URL` wins.
     What is not in the environment is taken from a file `mlops_<field>` in /run/secrets: addresses that hold passwords.
+    `monitor_url` is where a monitor runs (`python -m lib watch`), whose figures the server's control room shows.
     `signers` are files of public keys: where there are any, only models that one of them has signed are read.
     `policy` is a file of rules: where it is named, no version that breaks one is approved or released. `signing_key` is
     the private key by which the pipeline signs what it registers. `access` is the folder with the people who have keys.
@@ -47,6 +48,7 @@ class Settings(BaseSettings):
     signing_key: Path | None = None
     policy: Path | None = None
     access: Path = Path("governance")
+    monitor_url: str | None = Field(default=None, pattern=r"^https?://")
     redis_url: str | None = Field(default=None, validation_alias=AliasChoices("mlops_redis_url", "redis_url"))
     request_rate: str = Field(default="6000/minute", pattern=_RATE)
     row_rate: str = Field(default="20000/hour", pattern=_RATE)

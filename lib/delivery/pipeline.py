@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -21,10 +21,21 @@ from lib.delivery.step import OUTPUTS, PARAMS, Output, Step, StepState, read_opt
 from lib.errors import DeliveryError, Refused, VersionError
 from lib.settings import Settings, absolute_variables
 from lib.versioning.repository import repository
+from lib.warm import warm_python
 
 DATA = "data/houses.parquet"
 CODE = Path("code.yaml")
 """The digest of each step's code: for DVC a parameter, so that changed code is run again as changed data is."""
+_DVC = ("dvc.cli", "dvc.commands.repro", "dvc.repo.reproduce", "dvc.repo.index", "dvc.output", "dvc_data.index")
+_PRELOAD = {
+    "dvc": _DVC,
+    # Most of it the steps import only when they need it; without these lines, each in its own process.
+    "lib": (
+        *_DVC, "lib.cli", "lib.delivery.pipeline", "sklearn.ensemble", "skops.io", "mlflow.sklearn", "mlflow.pyfunc",
+        "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store", "matplotlib.figure",
+        "matplotlib.backends.backend_agg", "PIL.PngImagePlugin",
+    ),
+}  # fmt: skip
 
 PIPELINE: Mapping[type[Output], Step] = MappingProxyType(
     {
@@ -46,20 +57,25 @@ PIPELINE: Mapping[type[Output], Step] = MappingProxyType(
 
 
 def run_pipeline(
-    root: Path, *, until: str | None = None, say: Callable[[str], None] = lambda _line: None
+    root: Path,
+    *,
+    until: str | None = None,
+    say: Callable[[str], None] = lambda _line: None,
+    warm: Mapping[str, str] | None = None,
 ) -> tuple[StepState, ...]:
     """Write `dvc.yaml` into the workspace `root` and run `dvc repro`, to the end or to the step `until`.
 
     A step whose data, options and code are those of its last success is not run. `say` is told each line of DVC's.
+    `warm` is what `warm_steps` gives, for whoever runs it several times.
     Returns how every step stands. Raises Refused or DeliveryError with the reason of the step that stopped, and
     DeliveryError when another run is at work; what was made before is kept, and the next start goes on from there.
     """
-    with _alone(root):
+    with _alone(root), warm_steps() if warm is None else nullcontext(warm) as found:
         write_pipeline(root)
         said = []
         with subprocess.Popen(
-            [sys.executable, "-m", "dvc", "repro", *([find_step(until).name] if until else [])],
-            cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env=_environment(),
+            [sys.executable, "-m", "lib.warm", "dvc", "repro", *([find_step(until).name] if until else [])],
+            cwd=root, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, env={**_environment(), **found},
         ) as child:  # fmt: skip
             for line in child.stdout or ():
                 said.append(line.rstrip())
@@ -73,6 +89,11 @@ def run_pipeline(
         words = " ".join(line for line in said if line.startswith("ERROR")) or " ".join(said[-3:])
         raise DeliveryError(f"dvc repro failed before any step did: {words}. Run `dvc status` in {root} for more.")
     return states
+
+
+def warm_steps() -> AbstractContextManager[Mapping[str, str]]:
+    """A process that has imported what DVC and the steps need, for the time of the block."""
+    return warm_python(_PRELOAD)
 
 
 def write_pipeline(root: Path, pipeline: Mapping[type[Output], Step] = PIPELINE) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -35,7 +35,11 @@ def first_version(
 
 
 def retrain(
-    root: Path, sales: pd.DataFrame | None = None, *, say: Callable[[str], None] = lambda _line: None
+    root: Path,
+    sales: pd.DataFrame | None = None,
+    *,
+    say: Callable[[str], None] = lambda _line: None,
+    warm: Mapping[str, str] | None = None,
 ) -> tuple[int | None, str]:
     """Run the pipeline in the workspace `root` until a candidate is registered; its version and how it was judged.
 
@@ -46,7 +50,7 @@ def retrain(
     if sales is not None:
         _keep(sales, root / DATA)
     before = _candidate(root)
-    run_pipeline(root, until=_STEPS[-1], say=say)
+    run_pipeline(root, until=_STEPS[-1], say=say, warm=warm)
     version, said = _judged(root)
     if version == before:
         return None, f"nothing is new since candidate {before}, so it was not trained again"

@@ -10,6 +10,7 @@ from typing import ClassVar, Protocol
 from pydantic import JsonValue
 
 from lib.errors import MonitoringError
+from lib.monitoring.blame import Blame
 from lib.monitoring.manual import Fallback, Switch
 from lib.monitoring.rules import ActionName
 from lib.registry import Safeguards, history, promote, rollback
@@ -76,15 +77,17 @@ class Retrain:
 class FallBack:
     """Puts the version known to be `stable` back in Production; without one, the champion before the present one.
 
-    It was approved when it came to Production; the registry's ledger has the entry. What `safeguards` ask of a release
-    is asked of it again. Undone, the version that was replaced answers again, unless somebody has moved the model
-    meanwhile.
+    `blamed(version, other)` holds the version that answers against the one to fall back to: when the market moved, and
+    not the release was bad, both err alike, and nothing is put back. It was approved when it came to Production; the
+    registry's ledger has the entry. What `safeguards` ask of a release is asked of it again. Undone, the version that
+    was replaced answers again, unless somebody has moved the model meanwhile.
     """
 
     model: str
     settings: Settings
     stable: int | None = None
     safeguards: Safeguards = NONE
+    blamed: Callable[[int, int], Blame] | None = None
     name: ClassVar[ActionName] = "fall back"
     ends_itself: ClassVar[bool] = False
 
@@ -102,9 +105,12 @@ class FallBack:
             )
         if head.champion == target:
             return Done(f"version {target} of {self.model} answers already", changed=False)
+        found = None if self.blamed is None or head.champion is None else self.blamed(head.champion, target)
+        if found is not None and not found.release:
+            return Done(f"{found}. It is the market, not the release: version {target} is no better", changed=False)
         self._back(target, by=by, reason=reason)
         said = f"version {target} of {self.model} answers in place of {head.champion}"
-        return Done(said, {"from": head.champion, "to": target})
+        return Done(said if found is None else f"{said}: {found}", {"from": head.champion, "to": target})
 
     def undo(self, before: dict[str, JsonValue], *, by: str, reason: str) -> str:
         was, now = _number(before, "from"), _number(before, "to")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -12,19 +13,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
-from prometheus_client.metrics_core import Metric
 
 from lib.errors import LibError, MonitoringError
-from lib.market import HOUSES, load_table
+from lib.market import FEATURES, HOUSES, load_table
 from lib.monitoring.accepted import Accepted
+from lib.monitoring.blame import Blame, blame
+from lib.monitoring.estimate import LEAST_ROWS, LossModel
 from lib.monitoring.figures import Figures
 from lib.monitoring.history import SEASON_DAYS, YEAR_DAYS, History
 from lib.monitoring.inputs import InputWatch
 from lib.monitoring.monitor import Look, Monitor, Served
 from lib.monitoring.refusals import Refusals
+from lib.monitoring.scrape import scrape
 from lib.monitoring.store import PredictionStore
 from lib.monitoring.trial import WATCHED
-from lib.registry import history
+from lib.registry import Admit, history
 from lib.settings import Settings
 from lib.tracking.read import read_run
 
@@ -36,19 +39,20 @@ if TYPE_CHECKING:
 MATURES = timedelta(days=90)
 LEARNT_DAYS = 14
 """Without a table to compare with, the first days that were logged are it."""
-_TIMEOUT_S = 5.0
+LOSS_ROWS = 1_000
+"""So many labelled answers, its first ones, teach how much a version errs on which houses."""
 _log = logging.getLogger(__name__)
 
 
 @dataclass
 class Beside:
-    """The monitor of the server at `url`, whose root is that of `settings`; not for several threads.
+    """The monitor of the server at `url`, whose root is that of `settings`; one thread looks, any may ask for blame.
 
     `labels` is the folder where ground truth comes as CSV or Parquet files (request_id, known_at, label), each under
     another name until it is whole. It is taken once, and lies in `labels/taken` from then on, or in `labels/refused`
     with the reason in the log. `reference` is a table of houses to compare days with; without it, the first
     `LEARNT_DAYS` days that were logged are. `key` is what the server asks for. `budget` gives the expected cost as a
-    share of what may be spent, None while it cannot be said.
+    share of what may be spent, None while it cannot be said. `admit` looks at a model's files before they are read.
     """
 
     settings: Settings
@@ -57,6 +61,7 @@ class Beside:
     reference: Path | None = None
     key: str = field(default="", repr=False)
     budget: Callable[[], float | None] = lambda: None
+    admit: Admit | None = None
     figures: Figures = field(default_factory=Figures)
     clock: Callable[[], datetime] = lambda: datetime.now(UTC)
 
@@ -64,6 +69,9 @@ class Beside:
         self._refusals = Refusals()
         self._inputs: InputWatch | None = None
         self._learnt = False
+        self._store: PredictionStore | None = None
+        self._learnt_losses: tuple[int, LossModel | None] = (0, None)
+        self._looking = threading.Lock()
 
     @contextlib.contextmanager
     def opened(self) -> Iterator[Callable[[], Look]]:
@@ -82,14 +90,39 @@ class Beside:
 
             def look() -> Look:
                 self.settings.prediction_folder.mkdir(parents=True, exist_ok=True)
-                store.take_predictions(self.settings.prediction_folder)
-                self._take_labels(store)
-                now = self.clock()
-                self._compare(store, now)
-                self._spend()
-                return monitor.look(now)
+                with self._looking:
+                    store.take_predictions(self.settings.prediction_folder)
+                    self._take_labels(store)
+                    now = self.clock()
+                    self._compare(store, now)
+                    self._spend()
+                    return monitor.look(now)
 
-            yield look
+            self._store = store
+            try:
+                yield look
+            finally:
+                self._store = None
+
+    def blame(self, version: int, other: int) -> Blame:
+        """Hold two versions against each other on what was asked lately and has a label, when no look is under way.
+
+        Raises MonitoringError while the store is not open, and what `lib.monitoring.blame.blame` raises.
+        """
+        with self._looking:
+            if self._store is None:
+                raise MonitoringError("the monitor has not opened its store, so no versions can be compared. Start it.")
+            now, served = self.clock(), self._served()
+            since = now if served is None else served.lately(now)
+            return blame(
+                self._store,
+                version=version,
+                other=other,
+                since=since,
+                as_of=now,
+                settings=self.settings,
+                admit=self.admit,
+            )
 
     def _take_labels(self, store: PredictionStore) -> None:
         for path in sorted(self.labels.iterdir()):
@@ -120,11 +153,32 @@ class Beside:
         rmse = metrics.get("test_rmse", metrics.get("validation_rmse"))
         if not isinstance(rmse, float):
             raise MonitoringError(f"run {came.run_id} of version {champion} records no test_rmse to hold it against.")
-        return Served(model=name, version=champion, since=came.at, accepted=Accepted((rmse,), (0.0,)))
+        return Served(
+            model=name, version=champion, since=came.at, accepted=Accepted((rmse,), (0.0,)),
+            losses=self._losses(champion, came.at),
+        )  # fmt: skip
+
+    def _losses(self, version: int, since: datetime) -> LossModel | None:
+        """What the first answers of a version that are mature and have a label teach of its errors; learnt once."""
+        if self._store is None or self._learnt_losses[0] == version:
+            return self._learnt_losses[1]
+        rows = (
+            self._store.joined(self.clock())
+            .filter(f"version = {version} AND asked_at >= '{since.isoformat()}' AND mature AND truth IS NOT NULL")
+            .order("asked_at, request_id, row")
+            .limit(LOSS_ROWS)
+            .project("features, prediction, truth")
+            .df()
+        )
+        if len(rows) < LEAST_ROWS:
+            return None
+        inputs = pd.DataFrame([json.loads(each) for each in rows["features"]])
+        self._learnt_losses = version, LossModel(inputs[list(FEATURES)], rows["prediction"], rows["truth"])
+        return self._learnt_losses[1]
 
     def _bad_rows(self) -> float | None:
         try:
-            return self._refusals.share(_told(f"{self.url}/metrics", self.key))
+            return self._refusals.share(scrape(self.url, key=self.key))
         except OSError as error:
             _log.warning("%s does not tell its metrics: %s", self.url, error)
             return None
@@ -211,14 +265,3 @@ def _look_on(look: Callable[[], Look], every_s: float, ended: threading.Event) -
             _log.exception("the monitor could not look")
         if ended.wait(every_s):
             return
-
-
-def _told(url: str, key: str) -> list[Metric]:
-    """What a target of Prometheus tells; raises OSError when it does not."""
-    import urllib.request
-
-    from prometheus_client.parser import text_string_to_metric_families
-
-    asked = urllib.request.Request(url, headers={"X-API-Key": key} if key else {})  # noqa: S310  the operator's own
-    with urllib.request.urlopen(asked, timeout=_TIMEOUT_S) as answer:  # noqa: S310  likewise
-        return list(text_string_to_metric_families(answer.read().decode()))

@@ -101,7 +101,9 @@ MODEL = (
         when=Both(Over(_LOW, 1.5), _ENOUGH, on=_OF_VERSION),
         severity="page",
         summary="The error of version {version} is at least {value:percent} of what it was when it was accepted.",
+        # Back for a release, forward for the world: nothing is put back that errs as much on the same houses.
         action="fall back",
+        otherwise="retrain",
         mutes=("ModelErrorHigh", "ConceptDrift"),
     ),
     Rule(

@@ -8,6 +8,7 @@ import html
 import logging
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ from lib.monitoring.audit import ActionLog
 from lib.monitoring.figures import Figures
 from lib.monitoring.manual import MANUAL_VERSION, Switch
 from lib.monitoring.rules import RUNBOOKS
+from lib.monitoring.scrape import scrape
 from lib.monitoring.watch import Watch
 from lib.registry import history
 from lib.serving.bundle import Bundle
@@ -68,12 +70,15 @@ def control_room(
     """An extension of `create_app`, which looks every `every_s` seconds and serves the page.
 
     Give it the same `figures` as `create_app`. It shows the entries of `log` and whether `switch` is on. The model's
-    stage is read from the ledger of `settings`.
+    stage is read from the ledger of `settings`, and the figures of the monitor, where one runs beside the server, from
+    the `monitor_url` that they name.
     """
+    url = settings.monitor_url
+    monitor = None if url is None else partial(scrape, url)
 
     def extend(app: FastAPI) -> contextlib.AbstractAsyncContextManager[None]:
         service: Service = app.state.service
-        watch = Watch(service.metrics.read, figures=figures)
+        watch = Watch(service.metrics.read, monitor=monitor, figures=figures)
         room = _Room(service, watch, settings, log=log, switch=switch)
         _add_routes(app, room)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import numpy as np
@@ -9,14 +10,19 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from lib.errors import MonitoringError
+from lib.market import Schema
 from lib.monitoring.compare import Frozen
 from lib.monitoring.performance import Z
+from lib.monitoring.store import PredictionStore
 
 ASSUMPTION = (
     "Rows like those of the reference still have targets like theirs: only the mix of inputs may have moved. If the "
     "relation of inputs to target moved, nothing in here can know, and the interval is as narrow as ever."
 )
 LEAST_ROWS = 200
+LATELY = timedelta(days=7)
+"""Of so many days the answers are taken for whose error there are no labels yet."""
+LEAST_ANSWERS = 30
 Loss = Literal["rmse", "mae"]
 
 
@@ -73,6 +79,14 @@ class LossModel:
         half = Z * float(np.hypot(predicted.std() / np.sqrt(len(predicted)), self._own_error))
         value, low, high = (self._as_error(each) for each in (mean, max(mean - half, 0.0), mean + half))
         return Estimate(loss=self._loss, value=value, low=low, high=high, n=len(predicted))
+
+    def estimate_lately(
+        self, store: PredictionStore, at: datetime, *, version: int, since: datetime, schema: Schema
+    ) -> Estimate | None:
+        """The error to expect of what `version` answered in the last week; None for fewer than 30 answers."""
+        begins = max(at - LATELY, since)
+        rows = store.features(schema, self._columns, since=begins, until=at, version=version)
+        return None if len(rows) < LEAST_ANSWERS else self.estimate(rows, rows["_answer"])
 
     def _as_error(self, mean_loss: float) -> float:
         return float(np.sqrt(mean_loss)) if self._loss == "rmse" else mean_loss

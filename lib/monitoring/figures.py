@@ -13,6 +13,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.registry import Collector
 
 from lib.monitoring.audit import Entry
+from lib.monitoring.estimate import Estimate
 from lib.monitoring.evaluate import Alert
 from lib.monitoring.rules import Rule
 
@@ -22,7 +23,9 @@ _GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "rmse_low_eur": ("Its lower bound, 95 %", _VERSION),
     "rmse_high_eur": ("Its upper bound, 95 %", _VERSION),
     "rmse_reference_eur": ("The same error when the version was accepted", _VERSION),
-    "rmse_estimated_eur": ("Error estimated without labels", _VERSION),
+    "rmse_estimated_eur": ("Error estimated without labels, if prices still are what they were", _VERSION),
+    "rmse_estimated_low_eur": ("Its lower bound, 95 %, which knows nothing of that if", _VERSION),
+    "rmse_estimated_high_eur": ("Its upper bound, 95 %, which knows nothing of that if", _VERSION),
     "labels": ("Labels behind the error", _VERSION),
     "label_coverage_ratio": ("Predictions old enough to have a label that have one", _VERSION),
     "score_ratio": ("Other measures of the model, such as f1", ("measure", *_VERSION)),
@@ -84,7 +87,6 @@ class Figures(Collector):
         reference_eur: float,
         labels: int,
         coverage: float,
-        estimated_eur: float | None = None,
     ) -> None:
         """The error of the version that answers, in place of what was shown of any other."""
         mine = (model, str(version))
@@ -93,15 +95,23 @@ class Figures(Collector):
             rmse_low_eur={mine: low_eur},
             rmse_high_eur={mine: high_eur},
             rmse_reference_eur={mine: reference_eur},
-            rmse_estimated_eur={} if estimated_eur is None else {mine: estimated_eur},
             labels={mine: float(labels)},
             label_coverage_ratio={mine: coverage},
         )
 
     def show_no_error(self) -> None:
         """The version that answers has no labels yet; what was shown of the one before is not its error."""
-        error = ("rmse_eur", "rmse_low_eur", "rmse_high_eur", "rmse_reference_eur", "rmse_estimated_eur", "labels")
+        error = ("rmse_eur", "rmse_low_eur", "rmse_high_eur", "rmse_reference_eur", "labels")
         self._show(**{name: {} for name in (*error, "label_coverage_ratio", "score_ratio")})
+
+    def show_estimate(self, model: str, version: int, found: Estimate | None) -> None:
+        """What the version that answers should err by the inputs alone; None where nothing can be said."""
+        mine = (model, str(version))
+        self._show(
+            rmse_estimated_eur={} if found is None else {mine: found.value},
+            rmse_estimated_low_eur={} if found is None else {mine: found.low},
+            rmse_estimated_high_eur={} if found is None else {mine: found.high},
+        )
 
     def show_scores(self, model: str, version: int, **scores: float) -> None:
         """Other measures by name, shares of 1: f1, accuracy, r2."""

@@ -9,11 +9,13 @@ from datetime import datetime, timedelta
 
 import pandas as pd
 
+from lib.market import HOUSES, Schema
 from lib.monitoring.accepted import Accepted
 from lib.monitoring.audit import Entry
 from lib.monitoring.catalogue import RULES
 from lib.monitoring.compare import Frozen
 from lib.monitoring.concept import LEAST_REFERENCE, find_concept_drift
+from lib.monitoring.estimate import LossModel
 from lib.monitoring.evaluate import Alert, Evaluator
 from lib.monitoring.figures import Figures
 from lib.monitoring.inputs import InputWatch
@@ -22,7 +24,7 @@ from lib.monitoring.performance import Figure, Interval, performance
 from lib.monitoring.respond import Responder, noticed
 from lib.monitoring.rules import Rule
 from lib.monitoring.samples import Samples
-from lib.monitoring.store import PredictionStore
+from lib.monitoring.store import Counts, PredictionStore
 from lib.monitoring.watch import readings
 
 JOB = "monitor"
@@ -40,12 +42,20 @@ FROM joined($as_of::TIMESTAMPTZ, $matures::INTERVAL) WHERE truth IS NOT NULL
 
 @dataclass(frozen=True, kw_only=True)
 class Served:
-    """The version that answers, since when, and what it erred when it was accepted."""
+    """The version that answers, since when, what it erred when it was accepted, and what is known of its errors.
+
+    Without `losses` its error is not estimated before there are labels.
+    """
 
     model: str
     version: int
     since: datetime
     accepted: Accepted
+    losses: LossModel | None = None
+
+    def lately(self, at: datetime) -> datetime:
+        """From when on what it answered is judged at a moment."""
+        return max(at - WINDOW, self.since)
 
 
 class Change(Frozen):
@@ -60,7 +70,10 @@ class Change(Frozen):
 
 
 class Look(Frozen):
-    """What one look found; `error` is None while there are no labels to tell it, `accepted` what it is held against."""
+    """What one look found; `error` is None while there are no labels to tell it, `accepted` what it is held against.
+
+    `estimated` is the error of the last week's answers by the inputs alone, which may be wrong beyond its interval.
+    """
 
     at: datetime
     version: int | None
@@ -73,6 +86,7 @@ class Look(Frozen):
     bad_rows: float | None
     changes: tuple[Change, ...]
     entries: tuple[Entry, ...]
+    estimated: Interval | None = None
 
 
 class Monitor:
@@ -93,8 +107,9 @@ class Monitor:
         bad_rows: Callable[[], float | None],
         inputs: Callable[[], InputWatch | None],
         rules: Sequence[Rule] = RULES,
+        schema: Schema = HOUSES,
     ) -> None:
-        self._store, self._figures, self._responder = store, figures, responder
+        self._store, self._figures, self._responder, self._schema = store, figures, responder, schema
         self._served, self._bad_rows, self._inputs = served, bad_rows, inputs
         self._evaluator, self._samples = Evaluator(rules), Samples(keep_s=KEEP_S)
         self._counted: tuple[dict[str, int], tuple[int, int]] | None = None
@@ -103,26 +118,29 @@ class Monitor:
     def look(self, at: datetime) -> Look:
         """Find out, tell, judge, act."""
         served = self._served()
-        figure, accepted, concept = None, None, False
+        figure, accepted, estimated, concept = None, None, None, False
+        counts = self._store.count(at)
         if served is not None:
-            figure, accepted = self._show_error(served, at)
+            figure, accepted = self._show_error(served, counts)
+            estimated = self._show_estimate(served, at)
             concept = self._show_concept(served, at)
         drifted, excess = self._show_drift(at)
         bad_rows = self._bad_rows()
         if bad_rows is not None:
             self._figures.show_bad_rows(bad_rows)
-        self._count(at)
+        self._count(counts)
         self._figures.ran(at)
         changed, entries = self._act(at)
         return Look(
             at=at, version=served.version if served else None, error=figure.metrics.get("rmse") if figure else None,
             accepted=accepted, labels=figure.n if figure else 0, concept=concept, drifted=drifted, excess=excess,
-            bad_rows=bad_rows, changes=tuple(map(_change, changed)), entries=tuple(entries),
+            bad_rows=bad_rows, changes=tuple(map(_change, changed)), entries=tuple(entries), estimated=estimated,
         )  # fmt: skip
 
-    def _show_error(self, served: Served, at: datetime) -> tuple[Figure | None, float]:
+    def _show_error(self, served: Served, counts: Counts) -> tuple[Figure | None, float]:
         """The error on what was asked lately and sold since, beside what was accepted for sales as quick as these."""
-        since = max(at - WINDOW, served.since)
+        at = counts.as_of
+        since = served.lately(at)
         accepted = served.accepted.rmse((at - since).total_seconds() / DAY_S)
         found = performance(
             self._store, task="regression", window=_WHOLE, as_of=at, since=since, until=at, provisional=True
@@ -131,7 +149,7 @@ class Monitor:
         if figure is None or "rmse" not in figure.metrics:
             self._figures.show_no_error()
             return figure, accepted
-        rmse, counts = figure.metrics["rmse"], self._store.count(at)
+        rmse = figure.metrics["rmse"]
         self._figures.show_error(
             served.model, served.version, rmse_eur=rmse.value, low_eur=rmse.low, high_eur=rmse.high,
             reference_eur=accepted, labels=figure.n, coverage=counts.coverage if counts.mature else math.nan,
@@ -139,6 +157,16 @@ class Monitor:
         if "r2" in figure.metrics:
             self._figures.show_scores(served.model, served.version, r2=figure.metrics["r2"].value)
         return figure, accepted
+
+    def _show_estimate(self, served: Served, at: datetime) -> Interval | None:
+        """The error of answers that have no label yet."""
+        found = None
+        if served.losses is not None:
+            found = served.losses.estimate_lately(
+                self._store, at, version=served.version, since=served.since, schema=self._schema
+            )
+        self._figures.show_estimate(served.model, served.version, found)
+        return None if found is None else Interval(value=found.value, low=found.low, high=found.high)
 
     def _show_concept(self, served: Served, at: datetime) -> bool:
         """Whether the residuals of quick sales moved: these are of one kind at all times, and their labels fresh."""
@@ -171,14 +199,13 @@ class Monitor:
         drifted = tuple(column for column, _, _, _, drifted in found if drifted)
         return drifted, max((value / limit for _, _, value, limit, _ in found), default=None)
 
-    def _count(self, at: datetime) -> None:
+    def _count(self, found: Counts) -> None:
         """What is new since the last look; the first one only remembers where the counting begins."""
-        found = self._store.count(at)
         kinds = {
             "matched": found.labelled, "late": found.late, "duplicate": found.duplicated,
             "contradicting": found.contradicting, "orphan": found.orphans,
         }  # fmt: skip
-        given = {"as_of": at, "matures": self._store.matures, "near": NEAR}
+        given = {"as_of": found.as_of, "matures": self._store.matures, "near": NEAR}
         (judged,) = self._store.connection.execute(_JUDGED, given).fetchall()
         before = self._counted or (kinds, judged)
         self._figures.count_labels(**{kind: max(0, number - before[0][kind]) for kind, number in kinds.items()})
@@ -193,8 +220,10 @@ class Monitor:
         self._samples.scrape(at.timestamp(), readings(self._figures.collect()), job=JOB)
         changed = self._evaluator.evaluate(self._samples, at)
         self._figures.show_alerts(self._evaluator.rules, self._evaluator.active)
-        taken = [self._responder.take(notice, now=at) for notice in noticed([*changed, *self._evaluator.active])]
-        return changed, [entry for entry in taken if entry is not None]
+        before = len(self._responder.log.entries())
+        for notice in noticed([*changed, *self._evaluator.active]):
+            self._responder.take(notice, now=at)
+        return changed, [each for each in self._responder.log.entries()[before:] if each.outcome != "begun"]
 
 
 def _change(alert: Alert) -> Change:

@@ -193,9 +193,16 @@ MODEL = Board(
         ),
         Panel(
             title="Error without labels",
-            about="Estimated from the predictions alone. It is blind to a change of prices: see it beside the error.",
+            about="What the last week's answers should err, by the inputs alone. It assumes that houses like these "
+            "still cost what they did when the version was accepted. Where prices moved, it is sure of itself and "
+            "wrong: the error by labels stands beside it.",
             unit="EUR",
-            curves=(Curve("estimated", Series("monitoring_rmse_estimated_eur")),),
+            curves=(
+                Curve("estimated", Series("monitoring_rmse_estimated_eur")),
+                Curve("estimated, at least", Series("monitoring_rmse_estimated_low_eur")),
+                Curve("estimated, at most", Series("monitoring_rmse_estimated_high_eur")),
+                Curve("by labels", Series("monitoring_rmse_eur")),
+            ),
         ),
         Panel(
             title="Other measures",

@@ -17,20 +17,24 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lib.errors import NoModel, ServingError
 from lib.market import FEATURES, HOUSES, PRICE
 from lib.monitoring.accepted import Accepted
 from lib.monitoring.actions import FallBack, ManualMode, Retrain
 from lib.monitoring.audit import ActionLog
+from lib.monitoring.blame import Blame, blame
 from lib.monitoring.catalogue import RULES
 from lib.monitoring.control_room import control_room
+from lib.monitoring.estimate import LATELY, LEAST_ROWS, LossModel
 from lib.monitoring.figures import Figures
 from lib.monitoring.history import History
 from lib.monitoring.inputs import InputWatch
 from lib.monitoring.manual import Fallback, Switch, guarded
 from lib.monitoring.monitor import NEAR, Look, Monitor, Served
-from lib.monitoring.record import Answered, Record, Release
+from lib.monitoring.performance import Interval
+from lib.monitoring.record import Answered, Guess, Record, Release
 from lib.monitoring.refusals import Refusals
 from lib.monitoring.respond import Responder, Restraint
 from lib.monitoring.rules import ActionName
@@ -139,7 +143,7 @@ class _Quarter:
         self._switch = Switch(settings.root / "monitoring" / "manual.json")
         actions = (
             Retrain(self._retrained, self._model, settings),
-            FallBack(self._model, settings, safeguards=safeguards),
+            FallBack(self._model, settings, safeguards=safeguards, blamed=self._blamed),
             ManualMode(self._switch, RULE, clock),
         )
         self._responder = Responder(RULES, actions, self._log, restraints=restraints, tell=self._figures.count_action)
@@ -148,6 +152,7 @@ class _Quarter:
         self._labelled = date.min
         self._coming: tuple[date, int] | None = None
         self._releases: list[Release] = []
+        self._unwatched: list[Guess] = []
         self._served: Served | None = None
         self._url = ""
 
@@ -179,6 +184,7 @@ class _Quarter:
 
     def monitor(self, store: PredictionStore) -> Monitor:
         """One that has the year before the first request to compare days with."""
+        self._store = store
         houses = self._story.houses
         known = houses[houses["listed_on"] < pd.Timestamp(self._story.serves)]
         past = History(known, WATCHED, day="listed_on", schema=HOUSES)
@@ -201,12 +207,27 @@ class _Quarter:
             self._note(day, version, f"approved by {APPROVER}")
             self._settle(day)
         store.take_predictions(self._settings.prediction_folder)
+        if day == self._story.starts:
+            self._unwatched = list(self._guessed(store))
         labels = self._labels(day)
         if len(labels):
             store.take_labels(labels)
         look = monitor.look(at)
         self._settle(day)
         return look
+
+    def _guessed(self, store: PredictionStore) -> Iterator[Guess]:
+        """What the estimate without labels would have said until now, had anybody looked once a week."""
+        served, day = self._served, self._story.serves + LATELY
+        while served is not None and served.losses is not None and day < self._story.starts:
+            at = datetime.combine(day, _LOOKS_AT)
+            found = served.losses.estimate_lately(store, at, version=served.version, since=served.since, schema=HOUSES)
+            if found is not None:
+                yield Guess(
+                    day=day, version=served.version,
+                    estimated=Interval(value=found.value, low=found.low, high=found.high),
+                )  # fmt: skip
+            day += LATELY
 
     def ask(self, day: date) -> None:
         """Each house that is listed asks for its price, by itself."""
@@ -234,6 +255,7 @@ class _Quarter:
         return Record(
             story=story.name, starts=story.starts, ends=story.ends, truth=story.truth, broken=story.broken,
             looks=tuple(looks), releases=tuple(self._releases), answered=tuple(self._true_errors()),
+            unwatched=tuple(self._unwatched),
         )  # fmt: skip
 
     def _since(self, day: date) -> date:
@@ -246,6 +268,14 @@ class _Quarter:
         if version is not None:
             self._coming = today + timedelta(days=APPROVAL_DAYS), version
         return version, said
+
+    def _blamed(self, version: int, other: int) -> Blame:
+        now = self._clock()
+        since = now if self._served is None else self._served.lately(now)
+        return blame(
+            self._store, version=version, other=other, since=since, as_of=now, settings=self._settings,
+            admit=self._safeguards.admit,
+        )  # fmt: skip
 
     def _promote(self, version: int) -> None:
         me, reason = getpass.getuser(), "its errors on unseen sales were looked at"
@@ -283,9 +313,12 @@ class _Quarter:
 
     def _note(self, day: date, version: int, said: str) -> None:
         self._releases.append(Release(day=day, version=version, said=said))
+        rows, answers = _held_out(self._model, version, settings=self._settings)
+        waits = (rows["sold_on"] - rows["listed_on"]).dt.days
         self._served = Served(
             model=self._model, version=version, since=datetime.combine(day, time_of_day(), UTC),
-            accepted=_accepted(self._model, version, settings=self._settings),
+            accepted=Accepted(errors=(answers - rows[PRICE]).tolist(), waits_days=waits.tolist()),
+            losses=LossModel(rows[list(FEATURES)], answers, rows[PRICE]) if len(rows) >= LEAST_ROWS else None,
         )  # fmt: skip
 
     def _labels(self, day: date) -> pd.DataFrame:
@@ -317,11 +350,9 @@ class _Quarter:
             )  # fmt: skip
 
 
-def _accepted(model: str, version: int, *, settings: Settings) -> Accepted:
-    """On the sales that came last and that the version was not trained on."""
+def _held_out(model: str, version: int, *, settings: Settings) -> tuple[pd.DataFrame, NDArray[np.float64]]:
+    """The sales that came last and that the version was not trained on, and what it answers for them."""
     entry = next(each for each in history(model, settings=settings) if each.version == version)
     rows = pd.concat([rows_of_run(entry.run_id, part, settings=settings) for part in ("validation", "test")])
     inputs = json.loads(rows[list(FEATURES)].to_json(orient="records"))
-    errors = np.asarray(predict(entry.run_id, inputs, settings=settings), dtype=float) - rows[PRICE].to_numpy()
-    waits = (rows["sold_on"] - rows["listed_on"]).dt.days
-    return Accepted(errors=errors.tolist(), waits_days=waits.tolist())
+    return rows, np.asarray(predict(entry.run_id, inputs, settings=settings), dtype=np.float64)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _TRUE, _MOVED, _BROKEN = "#e3b04b", "#e9eef1", "#f4d9d2"
+_GUESSED = "#8a6fb0"
 BEFORE = timedelta(days=90)
 _SIGNS = {"done": ("^", ACCENT, 9), "undone": ("v", ACCENT, 8), "failed": ("x", WARN, 8)}
 
@@ -21,9 +22,10 @@ _SIGNS = {"done": ("^", ACCENT, 9), "undone": ("v", ACCENT, 8), "failed": ("x", 
 def draw_quarter(record: Record) -> Figure:
     """Three panels over the days of the quarter.
 
-    Above the error of the answers by the day on which they were given: as it was in truth, which nobody could know, and
-    as the monitor knew it from late labels, with its interval and what was accepted. In the middle how far the inputs
-    lie from the history (above 1 counts) and the share of broken rows. Below a lane for each alert and each action.
+    Above the error of the answers by the day on which they were given: as it was in truth, which nobody could know, as
+    the monitor knew it from late labels, with its interval and what was accepted, and as it was estimated without
+    labels. In the middle how far the inputs lie from the history (above 1 counts) and the share of broken rows. Below a
+    lane for each alert and each action.
     """
     figure, _ = canvas(width=11, height=9)
     figure.clear()
@@ -89,6 +91,7 @@ def _draw_error(axes: Axes, record: Record) -> None:
             places, [look.accepted or 0.0 for look in mine], color=INK, linewidth=1, linestyle="--",
             label="accepted, for sales as quick" if first else None,
         )  # fmt: skip
+    _draw_estimate(axes, record)
     for release in record.releases:
         if release.day < _first(record):
             continue
@@ -103,6 +106,18 @@ def _draw_error(axes: Axes, record: Record) -> None:
     axes.set_ylim(0, 1.45 * top)
     readable_thousands(axes.yaxis)
     axes.legend(frameon=False, fontsize=9, loc="upper left")
+
+
+def _draw_estimate(axes: Axes, record: Record) -> None:
+    """A line for each version, for what one errs the other need not."""
+    told = record.guesses
+    for version in dict.fromkeys(guess.version for guess in told):
+        mine = [guess for guess in told if guess.version == version]
+        places, found = _places(guess.day for guess in mine), [guess.estimated for guess in mine]
+        low, high = [each.low for each in found], [each.high for each in found]
+        axes.fill_between(places, low, high, color=_GUESSED, alpha=0.25, linewidth=0)
+        label = "estimated without labels, as if prices stood still" if version == told[0].version else None
+        axes.plot(places, [each.value for each in found], color=_GUESSED, linewidth=1.4, label=label)
 
 
 def _draw_inputs(axes: Axes, record: Record) -> None:

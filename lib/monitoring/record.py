@@ -8,8 +8,10 @@ from datetime import date, datetime, timedelta
 from lib.market import Truth
 from lib.monitoring.catalogue import LEAST_LABELS
 from lib.monitoring.compare import Frozen
+from lib.monitoring.estimate import LATELY
 from lib.monitoring.monitor import Look
 from lib.monitoring.objectives import ACCURACY
+from lib.monitoring.performance import Interval
 
 ABOUT_MODEL = ("ModelErrorSevere", "ModelErrorHigh", "ConceptDrift")
 ABOUT_ERROR = ("ModelErrorSevere", "ModelErrorHigh")
@@ -39,6 +41,14 @@ class Answered(Frozen):
     near: int
 
 
+class Guess(Frozen):
+    """What the answers of the week before `day` were held to err without their labels."""
+
+    day: date
+    version: int
+    estimated: Interval
+
+
 class Raised(Frozen):
     """An alert that fired, until it was over (None: it fires still), and whether there was what it is about."""
 
@@ -51,7 +61,10 @@ class Raised(Frozen):
 
 
 class Record(Frozen):
-    """JSON in and out. The truth is the market's: nothing that was done could see it."""
+    """JSON in and out. The truth is the market's: nothing that was done could see it.
+
+    `unwatched` is what would have been guessed before the quarter began.
+    """
 
     story: str
     starts: date
@@ -61,6 +74,17 @@ class Record(Frozen):
     looks: tuple[Look, ...]
     releases: tuple[Release, ...]
     answered: tuple[Answered, ...]
+    unwatched: tuple[Guess, ...] = ()
+
+    @property
+    def guesses(self) -> list[Guess]:
+        """Week by week before the quarter, then look by look."""
+        told = [
+            Guess(day=look.at.date(), version=look.version, estimated=look.estimated)
+            for look in self.looks
+            if look.estimated is not None and look.version is not None
+        ]
+        return [*self.unwatched, *told]
 
     @property
     def before(self) -> float:
@@ -133,7 +157,20 @@ class Record(Frozen):
         happened = [*self._told_alerts(raised), *self._told_actions(), *self._told_releases()]
         for day, text in sorted(dict.fromkeys(happened), key=lambda each: each[0]):
             yield f"{day} {self._day(day):>8}  {text}"
+        yield from self._told_estimate()
         yield self._sum(raised)
+
+    def misled(self) -> tuple[Guess, float] | None:
+        """Where the truth lay furthest above an estimate without labels and its interval; and the truth, in EUR.
+
+        That is the error of the same version's answers of the same seven days.
+        """
+        found = [(guess, truth) for guess in self.guesses if (truth := self._erred(guess)) > guess.estimated.high]
+        return max(found, key=lambda each: each[1] / each[0].estimated.value, default=None)
+
+    def _erred(self, guess: Guess) -> float:
+        day, version = guess.day, guess.version
+        return mean([each for each in self.answered if day - LATELY <= each.day < day and each.version == version])
 
     def _told_alerts(self, raised: Sequence[Raised]) -> Iterator[tuple[date, str]]:
         for alert in raised:
@@ -151,6 +188,17 @@ class Record(Frozen):
     def _told_releases(self) -> Iterator[tuple[date, str]]:
         for release in self.releases:
             yield release.day, f"version {release.version} answers: {release.said}"
+
+    def _told_estimate(self) -> Iterator[str]:
+        """Where it was sure of itself and wrong."""
+        misled = self.misled()
+        if misled is not None:
+            (guess, truth), found = misled, misled[0].estimated
+            yield (
+                f"Without labels, the week's answers were held to err {found.low:,.0f} to {found.high:,.0f} EUR on "
+                f"{guess.day} ({self._day(guess.day)}), and in truth they erred {truth:,.0f}: that estimate assumes "
+                "that houses like these still cost what they did."
+            )
 
     def _sum(self, raised: Sequence[Raised]) -> str:
         false = sum(not alert.justified for alert in raised)

@@ -68,23 +68,33 @@ class Responder:
 
         The same notice may come again and again: what was done is not done again, what was held back is tried again.
         """
-        rule = self._rules.get(notice.rule)
-        if rule is None or rule.action is None:
-            return None
+        rule, taken = self._rules.get(notice.rule), None
+        for action in rule.actions if rule is not None else ():
+            taken = self._try(action, notice, now) or taken
+            if notice.state == "firing" and self._ended(action, notice.key) not in ("failed", "nothing to do"):
+                break
+        return taken
+
+    def _try(self, action: ActionName, notice: Notice, now: datetime) -> Entry | None:
         with self.log.held():
             entries = self.log.entries()
-            mine = [each for each in entries if each.about == notice.key]
+            mine = [each for each in entries if each.about == notice.key and each.action == action]
             if notice.state == "resolved":
-                return self._over(rule.action, mine)
+                return self._over(action, mine)
             if notice.muted_by or any(each.outcome in ("done", "nothing to do") for each in mine):
                 return None
-            held_back = self._held_back(rule.action, entries, now)
+            held_back = self._held_back(action, entries, now)
             if held_back:
-                return self._hold(rule.action, notice, mine, held_back)
-            reason = f"{rule.name}: {notice.summary}"
-            begun = self.log.add(action=rule.action, outcome="begun", by=ROBOT, reason=reason, about=notice.key)
+                return self._hold(action, notice, mine, held_back)
+            reason = f"{notice.rule}: {notice.summary}"
+            begun = self.log.add(action=action, outcome="begun", by=ROBOT, reason=reason, about=notice.key)
         # Not under the lock: a training takes minutes, and manual mode must not wait for it.
         return self._finish(begun)
+
+    def _ended(self, action: ActionName, about: str) -> str | None:
+        """How the last try ended that was not held back; None when there was none."""
+        mine = [each for each in self.log.entries() if each.about == about and each.action == action]
+        return next((each.outcome for each in reversed(mine) if each.outcome != "held back"), None)
 
     def do(self, action: ActionName, *, by: str, reason: str) -> Entry:
         """What a person wants done, whatever the restraints; raises MonitoringError without a reason."""

@@ -32,8 +32,9 @@ class Rule:
 
     It then keeps firing until there has been none for `keep_firing_s` seconds. A `page` wakes somebody up, a `ticket`
     waits for the morning. `summary` may hold labels and the value: `{feature} at {value:percent}` (or `:number`,
-    `:whole`, `:bytes`, `:duration`). `action` is what may be done without asking. While the rule fires, those that it
-    `mutes` tell nobody and start nothing, for it is the cause of them.
+    `:whole`, `:bytes`, `:duration`). `action` is what may be done without asking, and `otherwise` what may be when that
+    failed or found nothing to do. While the rule fires, those that it `mutes` tell nobody and start nothing, for it is
+    the cause of them.
     Raises MonitoringError for a name or a summary that could not be written out.
     """
 
@@ -44,6 +45,7 @@ class Rule:
     for_s: float = 0.0
     keep_firing_s: float = 0.0
     action: ActionName | None = None
+    otherwise: ActionName | None = None
     mutes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
@@ -53,6 +55,11 @@ class Rule:
             if name == "value" and style not in _STYLES:
                 styles = ", ".join(f"{{value:{style}}}" for style in _STYLES)
                 raise MonitoringError(f"{self.name} writes its value as {style!r}. Use one of {styles}.")
+
+    @property
+    def actions(self) -> tuple[ActionName, ...]:
+        """What may be done without asking, in the order in which it is tried."""
+        return tuple(each for each in (self.action, self.otherwise) if each is not None)
 
     @property
     def runbook(self) -> Path:

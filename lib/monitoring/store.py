@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -143,21 +144,32 @@ class PredictionStore:
     def take_predictions(self, folder: Path) -> int:
         """Take in what was logged in `folder` since the last time; how many lines are new.
 
-        Segments are only added to: one that grew is read again as a whole, in one transaction, so that a line is taken
-        once however often this is called and wherever it is killed.
+        Segments are only added to: of one that grew, the lines behind those that were taken before are read, in one
+        transaction with the mark how far, so that a line is taken once however often this is called and wherever it is
+        killed. A last line that is not whole yet is left for the next time. Where lines were taken back since, as a log
+        does whose disk failed, the segment is taken anew.
         """
         known = dict(self.connection.execute("SELECT segment, bytes FROM segments").fetchall())
-        grown = {path: path.stat().st_size for path in sorted(folder.glob("*.jsonl"))}
-        grown = {path: size for path, size in grown.items() if known.get(str(path)) != size}
         before = self._lines("predictions")
-        for path, size in grown.items():
+        for path in sorted(folder.glob("*.jsonl")):
+            start = known.get(str(path), 0)
+            if path.stat().st_size != start:
+                self._take_lines(path, start if _is_whole(path, start) else 0)
+        return self._lines("predictions") - before
+
+    def _take_lines(self, path: Path, start: int) -> None:
+        with tempfile.TemporaryDirectory(dir=self._path.parent) as scratch:
+            added = Path(scratch, path.name)
+            size = _copy_lines(path, start, added)
+            if not size:
+                return
             with self._transaction():
-                self.connection.execute("DELETE FROM predictions WHERE segment = ?", [str(path)])
-                read_segments([path], connection=self.connection).project(
+                if not start:
+                    self.connection.execute("DELETE FROM predictions WHERE segment = ?", [str(path)])
+                read_segments([added], connection=self.connection).project(
                     f'{_literal(str(path))}, request_id, row, "at", model, version, features, output, as_number(output)'
                 ).insert_into("predictions")
-                self.connection.execute("INSERT OR REPLACE INTO segments VALUES (?, ?)", [str(path), size])
-        return self._lines("predictions") - before
+                self.connection.execute("INSERT OR REPLACE INTO segments VALUES (?, ?)", [str(path), start + size])
 
     def take_labels(self, labels: pd.DataFrame | Path) -> int:
         """Add labels: a table or a Parquet file with request_id, known_at, label; how many lines it has.
@@ -229,11 +241,15 @@ class PredictionStore:
     def features(
         self, schema: Schema, names: Sequence[str], *, since: datetime, until: datetime, version: int | None = None
     ) -> pd.DataFrame:
-        """What was asked from `since` to before `until`: these features, of the declared kinds, and `asked_at`."""
+        """What was asked from `since` to before `until`: these features, of the declared kinds, and `asked_at`.
+
+        For one `version` also what it answered, as the column `_answer`.
+        """
         chosen = ", ".join(_typed(schema, name) for name in names)
         which = "" if version is None else " AND version = ?"
+        answer = "" if version is None else ", number AS _answer"
         return self.connection.execute(
-            f"SELECT asked_at, {chosen} FROM predictions WHERE asked_at >= ? AND asked_at < ?{which} "
+            f"SELECT asked_at, {chosen}{answer} FROM predictions WHERE asked_at >= ? AND asked_at < ?{which} "
             "ORDER BY asked_at, request_id, row",
             [since, until, *([] if version is None else [version])],
         ).df()
@@ -263,6 +279,22 @@ class PredictionStore:
             self.connection.rollback()
             raise
         self.connection.commit()
+
+
+def _is_whole(path: Path, size: int) -> bool:
+    """Whether the first bytes of a segment end in a whole line."""
+    with path.open("rb") as stream:
+        stream.seek(max(size - 1, 0))
+        return stream.read(1) == b"\n"
+
+
+def _copy_lines(path: Path, start: int, to: Path) -> int:
+    """The whole lines from the byte `start` on, as a file of their own; how many bytes they are."""
+    with path.open("rb") as stream:
+        stream.seek(start)
+        lines = b"".join(stream.read().rpartition(b"\n")[:2])
+    to.write_bytes(lines)
+    return len(lines)
 
 
 def field(name: str) -> str:

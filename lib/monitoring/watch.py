@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -18,29 +19,33 @@ from lib.monitoring.query import series_names
 from lib.monitoring.rules import Rule
 from lib.monitoring.samples import Reading, Samples
 
-JOB = "server"
+JOB, MONITOR = "server", "monitor"
 KEEP_S = 2 * 3600.0
 POINTS = 180
 """How many looks a curve shows: a quarter of an hour at one every five seconds."""
+_log = logging.getLogger(__name__)
 
 
 class Watch:
     """Looks when it is told to, in any one thread at a time; `read` gives the metrics of the server it lives in.
 
-    It acts on nothing: that is for whoever runs the monitor. Alerts are counted in `figures`, where there are some.
+    `monitor` gives those of a monitor that runs elsewhere, or raises OSError when it does not answer. It acts on
+    nothing: that is for whoever runs the monitor. Alerts are counted in `figures`, where there are some.
     """
 
     def __init__(
         self,
         read: Callable[[], Iterable[Metric]],
         *,
+        monitor: Callable[[], Iterable[Metric]] | None = None,
         rules: Sequence[Rule] = RULES,
         boards: Sequence[Board] = BOARDS,
         figures: Figures | None = None,
     ) -> None:
         questions = [rule.when for rule in rules] + [curve.query for panel in _panels(boards) for curve in panel.curves]
         names = {name for question in questions for name in series_names(question)}
-        self._read, self._boards, self._figures = read, boards, figures
+        self._read, self._monitor, self._boards, self._figures = read, monitor, boards, figures
+        self._silent = False
         self._evaluator = Evaluator(rules)
         self._samples = Samples(keep_s=KEEP_S, names=names)
         self._times: deque[float] = deque(maxlen=POINTS)
@@ -50,6 +55,7 @@ class Watch:
         """One look: read, judge, remember."""
         at_s = at.timestamp()
         self._samples.scrape(at_s, readings(self._read()), job=JOB)
+        self._ask_monitor(at_s)
         self._evaluator.evaluate(self._samples, at)
         if self._figures is not None:
             self._figures.show_alerts(self._evaluator.rules, self._evaluator.active)
@@ -76,6 +82,18 @@ class Watch:
             }
             for board in self._boards
         ]
+
+    def _ask_monitor(self, at_s: float) -> None:
+        if self._monitor is None:
+            return
+        try:
+            self._samples.scrape(at_s, readings(self._monitor()), job=MONITOR)
+            self._silent = False
+        except OSError as error:
+            self._samples.miss(at_s, job=MONITOR)
+            if not self._silent:
+                _log.warning("the monitor does not tell its figures: %s", error)
+            self._silent = True
 
     def _remember(self, at_s: float) -> None:
         self._times.append(at_s)

@@ -36,7 +36,8 @@ class Serving(BaseModel):
     `secret` names the Secret with the addresses of ledger and Redis (keys mlops_ledger_uri and mlops_redis_url),
     `access` the one with the people who have keys, the key of their tokens and those of pseudonyms, which all replicas
     share (access.db, token.key, pseudonym_keys.json), and `signers` the ConfigMap with whose signature is believed
-    (signing_key.pub). `drain_s` are the seconds between SIGTERM and the closed door.
+    (signing_key.pub). `drain_s` are the seconds between SIGTERM and the closed door,
+    `monitor_url` is the monitor whose figures it shows.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -51,6 +52,7 @@ class Serving(BaseModel):
     memory_mb: int = Field(default=1024, ge=256)
     log_gb: int = Field(default=20, ge=1)
     tracking_uri: str = "http://mlflow:5000"
+    monitor_url: str | None = None
     secret: str = "model-server"  # noqa: S105  a name, not what it holds
     access: str = "model-server-access"
     signers: str = "model-server-signers"
@@ -81,13 +83,13 @@ def manifests(serving: Serving) -> list[Manifest]:
     ]
 
 
-def as_yaml(documents: Sequence[Manifest]) -> str:
+def as_yaml(documents: Sequence[Manifest], *, why: Mapping[str, str] = _WHY) -> str:
     """The documents as one file for `kubectl apply`, each under a comment that says why it is as it is."""
     import yaml
 
     parts = []
     for document in documents:
-        comment = "".join(f"# {line}\n" for line in _WHY.get(document["kind"], "").splitlines())
+        comment = "".join(f"# {line}\n" for line in why.get(document["kind"], "").splitlines())
         plain = json.loads(json.dumps(document))  # without it, equal parts become YAML's aliases
         parts.append(comment + yaml.safe_dump(plain, sort_keys=False, width=120))
     return "---\n".join(parts)
@@ -134,7 +136,7 @@ def _deployment(serving: Serving) -> Manifest:
             {"name": "tmp", "emptyDir": {"sizeLimit": "256Mi"}},
             {"name": "secrets", "secret": {"secretName": serving.secret, "defaultMode": 0o440, **_items(*_SECRETS)}},
             {"name": "access", "secret": {"secretName": serving.access, "defaultMode": 0o440, **_items(*_ACCESS)}},
-            {"name": "signers", "configMap": {"name": serving.signers, **_items(_SIGNER)}},
+            signers_volume(serving),
         ],
     }
     return {
@@ -146,6 +148,16 @@ def _deployment(serving: Serving) -> Manifest:
     }
 
 
+def signers_volume(serving: Serving) -> Manifest:
+    """Where the public keys come from, for whoever loads a model."""
+    return {"name": "signers", "configMap": {"name": serving.signers, **_items(_SIGNER)}}
+
+
+def believed_signers() -> Manifest:
+    """The setting that names them; the volume is mounted at /run/signers."""
+    return {"name": "MLOPS_SIGNERS", "value": json.dumps([f"/run/signers/{_SIGNER}"])}
+
+
 def _container(serving: Serving) -> Manifest:
     memory = f"{serving.memory_mb}Mi"
     return {
@@ -155,9 +167,10 @@ def _container(serving: Serving) -> Manifest:
         "env": [
             {"name": "PORT", "value": str(serving.port)},
             {"name": "MLOPS_TRACKING_URI", "value": serving.tracking_uri},
+            *([{"name": "MLOPS_MONITOR_URL", "value": serving.monitor_url}] if serving.monitor_url else []),
             {"name": "MLOPS_ACCESS", "value": "/access"},
             {"name": "MLOPS_PSEUDONYM_KEYS", "value": "/access/pseudonym_keys.json"},
-            {"name": "MLOPS_SIGNERS", "value": json.dumps([f"/run/signers/{_SIGNER}"])},
+            believed_signers(),
         ],
         "ports": [{"name": "http", "containerPort": serving.port}],
         # A start may take minutes where the disk is slow; after it, a process that is stuck is replaced within 30 s.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
 import pandas as pd
@@ -10,11 +12,13 @@ import requests
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 
+from lib.errors import MonitoringError
 from lib.market import FEATURES, simulate
 from lib.monitoring.actions import ManualMode
 from lib.monitoring.audit import ActionLog
-from lib.monitoring.beside import LEARNT_DAYS, Beside, monitor_app
+from lib.monitoring.beside import LEARNT_DAYS, MATURES, Beside, monitor_app
 from lib.monitoring.catalogue import RULES
+from lib.monitoring.control_room import control_room
 from lib.monitoring.evaluate import Evaluator
 from lib.monitoring.hook import alerts_hook
 from lib.monitoring.manual import Switch
@@ -23,7 +27,7 @@ from lib.monitoring.samples import Samples
 from lib.monitoring.watch import readings
 from lib.serving import Limits, create_app, first, read_predictions
 from lib.settings import Settings
-from tests.lib.serving_tools import serving, wait
+from tests.lib.serving_tools import forest, rows, serving, wait
 
 DAYS, ROWS_A_DAY = 20, 40
 KEY = "known"
@@ -65,8 +69,8 @@ def stack(tmp_path_factory):
         beside.url = served.url
         for day in range(DAYS):
             clock.now = TODAY - timedelta(days=DAYS - day)
-            rows = asked[day * ROWS_A_DAY : (day + 1) * ROWS_A_DAY]
-            body = {"rows": rows.astype(object).to_dict("records")}
+            listed = asked[day * ROWS_A_DAY : (day + 1) * ROWS_A_DAY]
+            body = {"rows": listed.astype(object).to_dict("records")}
             assert served.post("/predict", body, headers={"X-Request-ID": f"day-{day}"}).ok
         yield beside, served, clock
 
@@ -157,3 +161,63 @@ def test_it_acts_when_alertmanager_calls(stack, tmp_path):
         assert served.post("/alerts", {"alerts": [alert]}, headers=known).json() == {"entries": [2]}
         assert switch.read() is not None
         assert told(served.url)['monitoring_actions_total{action="manual",outcome="done"}'] == 1
+
+
+def test_the_control_room_of_the_server_shows_its_figures(stack, tmp_path):
+    """Asked by the URL of a setting; once the monitor is gone, so are its figures, and MonitorSilent says so."""
+    beside, _, clock = stack
+    clock.now = TODAY + timedelta(hours=10)
+    with contextlib.ExitStack() as running:
+        monitor = running.enter_context(serving(monitor_app(beside, every_s=0.05), ready=False))
+        wait(lambda: "monitoring_rmse_eur{" in requests.get(f"{monitor.url}/metrics", timeout=30).text)
+        settings = Settings(root=tmp_path, monitor_url=monitor.url)
+        room = control_room(settings, every_s=0.05)
+        with serving(create_app(forest(), settings=settings, extensions=[room])) as server:
+            wait(lambda: (page := _page(server)) and _error(page) is not None)
+            key = 'monitoring_rmse_eur{model="house-price-predictor",version="1"}'
+            assert _error(_page(server)) == pytest.approx(told(monitor.url)[key], rel=1e-5)
+            assert "MonitorSilent" not in {alert["rule"] for alert in _page(server)["alerts"]}
+            running.close()
+            wait(lambda: _error(_page(server)) is None)
+            assert "MonitorSilent" in {alert["rule"] for alert in _page(server)["alerts"]}
+
+
+def test_it_says_whom_to_blame_to_any_thread(stack):
+    """For Alertmanager's call, which comes in another thread than looks do; without the store open, it cannot."""
+    beside, _, clock = stack
+    clock.now = TODAY + timedelta(hours=11)
+    with beside.opened() as look, ThreadPoolExecutor(1) as calling:
+        look()
+        found = calling.submit(beside.blame, 1, 1).result()
+    assert found.rows == 17 * ROWS_A_DAY
+    assert found.other_error == pytest.approx(found.error)
+    assert not found.release
+    with pytest.raises(MonitoringError, match="has not opened its store"):
+        beside.blame(1, 1)
+
+
+def test_the_error_is_estimated_before_the_labels(stack):
+    """What the first mature answers erred teaches what this week's should err: a tenth, as their labels said."""
+    beside, served, clock = stack
+    clock.now = TODAY + MATURES
+    with beside.opened() as look:
+        assert look().estimated is None  # nobody asked in the last week
+        body = {"rows": rows(60)}
+        assert served.post("/predict", body, headers={"X-Request-ID": "new"}).ok
+        clock.now += timedelta(hours=1)
+        found = look()
+    answers = read_predictions(beside.settings.prediction_folder).df().query("request_id == 'new'")["prediction"]
+    assert found.estimated.low < 0.1 * float((answers**2).mean() ** 0.5) < found.estimated.high
+    told_eur = {sample.name: sample.value for family in beside.figures.collect() for sample in family.samples}
+    assert told_eur["monitoring_rmse_estimated_eur"] == found.estimated.value
+
+
+def _page(server) -> dict:
+    return server.get("/control-room/state").json()
+
+
+def _error(page: dict) -> float | None:
+    """The last value of the error by labels, on the board of the model."""
+    (model,) = [board for board in page["boards"] if board["name"] == "model"]
+    (error,) = [panel for panel in model["panels"] if panel["title"] == "Error"]
+    return next((curve["values"][-1] for curve in error["curves"] if curve["name"] == "version 1"), None)

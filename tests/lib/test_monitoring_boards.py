@@ -16,6 +16,7 @@ from lib.monitoring.audit import ActionLog
 from lib.monitoring.catalogue import RULES
 from lib.monitoring.control_room import control_room
 from lib.monitoring.dashboards import dashboard
+from lib.monitoring.estimate import Estimate
 from lib.monitoring.figures import Figures
 from lib.monitoring.manual import Fallback, Switch, guarded
 from lib.monitoring.panels import BOARDS
@@ -62,8 +63,9 @@ class Lab:
         show = self.figures
         show.show_error(
             NAME, 1, rmse_eur=rmse, low_eur=0.9 * rmse, high_eur=1.1 * rmse, reference_eur=rmse,
-            labels=len(mine), coverage=len(mine) / len(table), estimated_eur=rmse,
+            labels=len(mine), coverage=len(mine) / len(table),
         )  # fmt: skip
+        show.show_estimate(NAME, 1, Estimate(loss="rmse", value=rmse, low=0.9 * rmse, high=1.1 * rmse, n=len(mine)))
         show.show_scores(NAME, 1, r2=1 - float((errors**2).mean() / houses()[1].var()))
         show.show_concept(NAME, 1, detected=False)
         show.show_drift([("area_m2", "psi", 0.02, 0.1, False), ("rooms", "ks", 0.12, 0.1, True)])

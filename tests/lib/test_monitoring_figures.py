@@ -9,6 +9,7 @@ import psutil
 from prometheus_client import CollectorRegistry, generate_latest
 
 from lib.cli import main
+from lib.monitoring.estimate import Estimate
 from lib.monitoring.evaluate import Evaluator, utc
 from lib.monitoring.figures import Figures
 from lib.monitoring.query import Over, Series
@@ -27,19 +28,22 @@ def text(figures: Figures) -> str:
     return generate_latest(registry).decode()
 
 
-def _error(figures: Figures, version: int, **more) -> None:
-    figures.show_error(
-        "houses", version, rmse_eur=5, low_eur=4, high_eur=6, reference_eur=5, labels=90, coverage=0.5, **more
-    )  # fmt: skip
+GUESS = Estimate(loss="rmse", value=5, low=4, high=6, n=90)
+
+
+def _error(figures: Figures, version: int) -> None:
+    figures.show_error("houses", version, rmse_eur=5, low_eur=4, high_eur=6, reference_eur=5, labels=90, coverage=0.5)
 
 
 def test_what_is_not_told_again_is_gone():
     """A replaced version, a feature that is no longer watched and an estimate that was not made leave no series."""
     figures = Figures()
-    _error(figures, 1, estimated_eur=5)
+    _error(figures, 1)
+    figures.show_estimate("houses", 1, GUESS)
     figures.show_drift([("area_m2", "psi", 0.3, 0.1, True), ("rooms", "ks", 0.1, 0.1, False)])
     assert 'monitoring_rmse_estimated_eur{model="houses",version="1"} 5.0' in text(figures)
     _error(figures, 2)
+    figures.show_estimate("houses", 2, None)
     figures.show_drift([("rooms", "ks", 0.1, 0.1, False)])
     told = text(figures)
     assert 'version="1"' not in told
@@ -96,7 +100,8 @@ def test_server_tells_what_it_takes_of_the_machine(tmp_path):
 def test_names_are_as_prometheus_wants_them(tmp_path):
     """promtool has nothing to say about the names, units and types of all that is exported."""
     figures = Figures()
-    _error(figures, 1, estimated_eur=5)
+    _error(figures, 1)
+    figures.show_estimate("houses", 1, GUESS)
     figures.show_scores("houses", 1, f1=0.5)
     figures.show_concept("houses", 1, detected=False)
     figures.show_drift([("area_m2", "psi", 0.3, 0.1, True)])

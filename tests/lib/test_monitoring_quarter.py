@@ -132,6 +132,24 @@ def test_the_record_is_told_and_drawn(watched):
     assert set(lanes) >= {"ModelErrorHigh", "DataBroken", "retrain", "manual"}
 
 
+def test_the_estimate_without_labels_is_shown_to_be_wrong(watched):
+    """Prices fell and the estimate did not see it: sure of itself, far below the truth, told with its assumption."""
+    _, record, _, page = watched
+    guess, truth = record.misled()
+    assert guess.version == 1
+    assert truth > 1.2 * guess.estimated.high
+    assert {each.version for each in record.guesses} >= {1}
+    assert record.looks[0].estimated is not None
+    (told,) = [line for line in record.lines() if line.startswith("Without labels")]
+    assert "assumes that houses like these still cost what they did" in told
+    legend = draw_quarter(record).axes[0].get_legend()
+    assert any(text.get_text().startswith("estimated without labels") for text in legend.get_texts())
+    panels = [
+        panel for board in page["boards"] for panel in board["panels"] if panel["title"] == "Error without labels"
+    ]
+    assert {curve["name"] for panel in panels for curve in panel["curves"]} >= {"estimated", "by labels"}
+
+
 def test_a_quarter_that_is_stopped_leaves_nothing_behind(tmp_path):
     """Ctrl-C in the middle of a day: the port is free again, the store can be opened, what was logged is whole."""
     with clean_environment(), socket.socket() as free:

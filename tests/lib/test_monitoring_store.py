@@ -96,6 +96,24 @@ def test_taking_in_again_takes_only_what_is_new(store, log, tmp_path):
     assert store.count(LATER).predictions == 4
 
 
+def test_only_what_is_new_is_read(store, log, tmp_path):
+    """What was taken may be blanked meanwhile, as an erasure does; a segment that was cut is taken anew."""
+    log.append(line(1) + line(2))
+    folder = tmp_path / "predictions"
+    assert store.take_predictions(folder) == 2
+    (segment,) = folder.iterdir()
+    size = segment.stat().st_size
+    with segment.open("r+b") as stream:
+        stream.write(b" " * (len(line(1)) - 1))
+    log.append(line(3))
+    assert store.take_predictions(folder) == 1
+    assert store.count(LATER).predictions == 3
+    with segment.open("r+b") as stream:
+        stream.truncate(size - 5)
+    assert store.take_predictions(folder) == -3
+    assert store.count(LATER).predictions == 0
+
+
 def test_what_was_taken_survives(tmp_path, log):
     """The store is a file: closed and opened again it knows what it knew, and does not read it again."""
     log.append(line(1))
