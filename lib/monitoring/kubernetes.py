@@ -87,7 +87,7 @@ def _labels(watching: Watching) -> dict[str, str]:
 
 
 def _deployment(watching: Watching) -> Manifest:
-    files = ((watching.serving.secret, "mlops_ledger_uri"), *((watching.secret, name) for name in (_TOKEN, _KEY)))
+    files = {watching.serving.secret: ("mlops_ledger_uri",), watching.secret: (_TOKEN, _KEY)}
     pod = {
         "serviceAccountName": watching.name,
         "automountServiceAccountToken": False,

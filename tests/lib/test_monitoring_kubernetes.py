@@ -92,7 +92,9 @@ def test_it_takes_the_arguments_and_the_environment(pod, monkeypatch):
     assert Settings().tracking_uri == SERVING.tracking_uri
     (secrets,) = [each["projected"]["sources"] for each in pod["volumes"] if "projected" in each]
     files = {each["secret"]["name"]: [item["path"] for item in each["secret"]["items"]] for each in secrets}
-    assert files == {SERVING.secret: ["mlops_ledger_uri"], "eye-token": [options.token.name]}
+    assert files == {SERVING.secret: ["mlops_ledger_uri"], "eye-token": [options.token.name, options.key_file.name]}
+    assert Settings().signers == {Path("/run/signers/signing_key.pub")}
+    assert {"name": "signers", "mountPath": "/run/signers", "readOnly": True} in container["volumeMounts"]
     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
     assert mounts["secrets"] == str(options.token.parent)
     assert mounts.keys() == {volume["name"] for volume in pod["volumes"]}
