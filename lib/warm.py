@@ -35,8 +35,8 @@ _ENDING_S = 2.0
 def warm_python(preload: Mapping[str, Sequence[str]]) -> Iterator[dict[str, str]]:
     """The environment in which `python -m lib.warm MODULE …` and the steps of a pipeline are forked.
 
-    `preload` has, by module that is to be run, what is imported before its first run. Only on Linux: elsewhere the
-    libraries do not stand a fork, the environment is empty, and every run starts by itself.
+    `preload` has, by module that is to be run, or module and arguments, what is imported before its first run. Only on
+    Linux: elsewhere the libraries do not stand a fork, the environment is empty, and every run starts by itself.
     """
     if sys.platform != "linux":
         yield {}
@@ -92,7 +92,7 @@ def _serve(door: socket.socket, preload: Mapping[str, Sequence[str]]) -> None:
             asked, output = _receive(line)
             if asked is None:
                 continue
-            for name in preload.get(asked["module"], ()):
+            for name in (*preload.get(asked["module"], ()), *preload.get(_command(asked), ())):
                 importlib.import_module(name)
             gc.freeze()  # or the first collection in each run would copy all of it
             if os.fork() == 0:
@@ -101,6 +101,10 @@ def _serve(door: socket.socket, preload: Mapping[str, Sequence[str]]) -> None:
             for descriptor in output:
                 os.close(descriptor)
     _bury()
+
+
+def _command(asked: dict[str, Any]) -> str:
+    return " ".join([asked["module"], *asked["arguments"]])
 
 
 def _bury() -> None:

@@ -27,15 +27,19 @@ DATA = "data/houses.parquet"
 CODE = Path("code.yaml")
 """The digest of each step's code: for DVC a parameter, so that changed code is run again as changed data is."""
 _DVC = ("dvc.cli", "dvc.commands.repro", "dvc.repo.reproduce", "dvc.repo.index", "dvc.output", "dvc_data.index")
+_STORES = ("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store")
+_MODELS = ("mlflow.sklearn", "mlflow.pyfunc", "sklearn.ensemble", "skops.io")
+_PICTURES = ("matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.PngImagePlugin")
+_STEP = "lib pipeline step"
 _PRELOAD = {
     "dvc": _DVC,
-    # Most of it the steps import only when they need it; without these lines, each in its own process.
-    "lib": (
-        *_DVC, "lib.cli", "lib.delivery.pipeline", "sklearn.ensemble", "skops.io", "mlflow.sklearn", "mlflow.pyfunc",
-        "mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store", "matplotlib.figure",
-        "matplotlib.backends.backend_agg", "PIL.PngImagePlugin",
-    ),
-}  # fmt: skip
+    "lib": ("lib.cli", "lib.delivery.pipeline"),
+    # What the steps would import themselves when they come to need it, each of them anew.
+    f"{_STEP} validate_data": _DVC,
+    f"{_STEP} train": (*_DVC, *_STORES, *_MODELS, *_PICTURES),
+    f"{_STEP} evaluate": (*_DVC, *_STORES, *_MODELS),
+    f"{_STEP} register_candidate": (*_STORES, *_MODELS),
+}
 
 PIPELINE: Mapping[type[Output], Step] = MappingProxyType(
     {
@@ -165,7 +169,7 @@ def _stages(pipeline: Mapping[type[Output], Step]) -> dict[str, Any]:
         params: list[Any] = [step.name] if step.options else []
         output: Any = str(step.output)
         stages[step.name] = {
-            "cmd": f"python -m lib pipeline step {step.name}",
+            "cmd": f"python -m {_STEP} {step.name}",
             "deps": deps,
             "params": [*params, {str(CODE): [step.name]}],
             # What persists is not restored from DVC's cache of runs: the world has to be changed or asked again.

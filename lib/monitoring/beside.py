@@ -160,8 +160,10 @@ class Beside:
 
     def _losses(self, version: int, since: datetime) -> LossModel | None:
         """What the first answers of a version that are mature and have a label teach of its errors; learnt once."""
-        if self._store is None or self._learnt_losses[0] == version:
+        if self._learnt_losses[0] == version:
             return self._learnt_losses[1]
+        if self._store is None:
+            return None
         rows = (
             self._store.joined(self.clock())
             .filter(f"version = {version} AND asked_at >= '{since.isoformat()}' AND mature AND truth IS NOT NULL")

@@ -104,7 +104,8 @@ def _deployment(watching: Watching) -> Manifest:
                 "projected": {
                     "defaultMode": 0o440,
                     "sources": [
-                        {"secret": {"name": secret, "items": [{"key": file, "path": file}]}} for secret, file in files
+                        {"secret": {"name": secret, "items": [{"key": name, "path": name} for name in names]}}
+                        for secret, names in files.items()
                     ],
                 },
             },

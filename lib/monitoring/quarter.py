@@ -63,7 +63,7 @@ RULE = Fallback(amount=2_600, per="area_m2")
 MATURES = timedelta(days=90)
 _ASKED_AT, _SOLD_AT = time_of_day(9, tzinfo=UTC), time_of_day(20, tzinfo=UTC)
 _LOOKS_AT, _FIRST_AT = time_of_day(6, tzinfo=UTC), time_of_day(0, tzinfo=UTC)
-_GAP_S, _POLL_S = 0.0005, 0.5
+_GAP_S, _POLL_S, _SHOWN_S = 0.0005, 0.5, 2.0
 _SWAP_S = 120.0
 Say = Callable[[str], None]
 Train = Callable[[pd.DataFrame], tuple[int | None, str]]
@@ -167,7 +167,7 @@ class _Quarter:
             figures=self._figures,
             log=self._log,
             switch=self._switch,
-            every_s=_POLL_S,
+            every_s=_SHOWN_S,
             clock=self._clock,
         )
         app = create_app(

@@ -21,7 +21,15 @@ from pydantic import Field
 from lib.cli_safeguards import safeguards
 from lib.delivery.deployment import open_deployment
 from lib.delivery.feed import as_known, ensure_sales, sales_known
-from lib.delivery.pipeline import DATA, PIPELINE, find_step, read_states, run_pipeline, write_pipeline
+from lib.delivery.pipeline import (
+    DATA,
+    PIPELINE,
+    find_step,
+    read_states,
+    run_pipeline,
+    warm_steps,
+    write_pipeline,
+)
 from lib.delivery.quality import check_quality
 from lib.delivery.retrain import retrain
 from lib.delivery.step import Options, Output, Step, call, run_step, trouble
@@ -48,6 +56,13 @@ UNTIL = "register_candidate"
 
 
 @pytest.fixture(scope="module")
+def warm():
+    """One process for all runs here."""
+    with warm_steps() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
 def interrupted(tmp_path_factory):
     """A workspace whose first run was killed, with everything it had started, in the middle of the training."""
     folder = tmp_path_factory.mktemp("pipeline")
@@ -66,11 +81,11 @@ def interrupted(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def resumed(interrupted):
+def resumed(interrupted, warm):
     """The same workspace after a second start, and what DVC said then."""
     root, _, _ = interrupted
     said: list[str] = []
-    states = run_pipeline(root, until=UNTIL, say=said.append)
+    states = run_pipeline(root, until=UNTIL, say=said.append, warm=warm)
     return root, states, said
 
 
@@ -114,26 +129,26 @@ def test_run_of_the_pipeline_can_be_repeated(resumed):
     assert reproduce(run_id, isolated=False, settings=Settings(root=root)).equal
 
 
-def test_unchanged_runs_nothing_and_a_changed_option_only_what_stands_on_it(resumed):
+def test_unchanged_runs_nothing_and_a_changed_option_only_what_stands_on_it(resumed, warm):
     """Content decides: the same table written again is the same; another margin is judged again and not trained."""
     root, _, _ = resumed
     before, said = outputs(root), []
     os.utime(root / DATA)
-    run_pipeline(root, until=UNTIL, say=said.append)
+    run_pipeline(root, until=UNTIL, say=said.append, warm=warm)
     assert "Data and pipelines are up to date." in said
     params = yaml.safe_load((root / "params.yaml").read_text())
     params["evaluate"]["confidence"] = 0.9
     (root / "params.yaml").write_text(yaml.safe_dump(params))
     assert [state.status for state in read_states(root)] == ["done", "done", "to do", "done", *["to do"] * 6]
     said.clear()
-    run_pipeline(root, until="evaluate", say=said.append)
+    run_pipeline(root, until="evaluate", say=said.append, warm=warm)
     assert [line for line in said if line.startswith("Running")] == ["Running stage 'evaluate':"]
     after = outputs(root)
     assert after["train"] == before["train"]
     assert after["evaluate"] != before["evaluate"]
 
 
-def test_poisoned_table_is_refused_and_what_was_made_is_kept(resumed):
+def test_poisoned_table_is_refused_and_what_was_made_is_kept(resumed, warm):
     """Nothing is trained on areas in square feet; the reason is told; mended data goes on without a trace."""
     root, _, _ = resumed
     sound, before = (root / DATA).read_bytes(), outputs(root)
@@ -143,7 +158,7 @@ def test_poisoned_table_is_refused_and_what_was_made_is_kept(resumed):
     with pytest.raises(
         Refused, match=r"stopped at validate_data: the table is refused: \d+ of 1\d+ rows break the sch"
     ):
-        run_pipeline(root)
+        run_pipeline(root, warm=warm)
     states = {state.step: state for state in read_states(root)}
     assert states["validate_data"].status == "refused"
     assert {name: text for name, text in outputs_there(root).items() if name != "validate_data"} == {
@@ -151,7 +166,7 @@ def test_poisoned_table_is_refused_and_what_was_made_is_kept(resumed):
     }
     assert len(history("house-price-predictor", settings=Settings(root=root))) == 1
     (root / DATA).write_bytes(sound)
-    (state, *_) = run_pipeline(root, until="validate_data")
+    (state, *_) = run_pipeline(root, until="validate_data", warm=warm)
     assert (state.step, state.status) == ("validate_data", "done")
     assert outputs(root)["validate_data"] == before["validate_data"]
 
@@ -344,7 +359,7 @@ def test_python_m_lib_pipeline_status(resumed, capsys):
     assert len(PIPELINE) == 10
 
 
-def test_an_alert_trains_through_the_pipeline_once_and_not_too_often(resumed, tmp_path):
+def test_an_alert_trains_through_the_pipeline_once_and_not_too_often(resumed, warm, tmp_path):
     """A candidate with its errors in the log; nothing new trains nothing; bad sales are refused; undone, archived."""
     root, _, _ = resumed
     settings, day = Settings(root=root), datetime(2026, 3, 2, tzinfo=UTC)
@@ -352,7 +367,7 @@ def test_an_alert_trains_through_the_pipeline_once_and_not_too_often(resumed, tm
     params["train"]["trees"] = 9
     (root / "params.yaml").write_text(yaml.safe_dump(params))
     sound, sales, now = (root / DATA).read_bytes(), pd.read_parquet(root / DATA), [day]
-    action = Retrain(lambda _reason: retrain(root, sales), settings.served_model, settings)
+    action = Retrain(lambda _reason: retrain(root, sales, warm=warm), settings.served_model, settings)
     log = ActionLog(tmp_path / "actions.jsonl", clock=lambda: now[0])
     responder = Responder(RULES, [action], log, restraints={"retrain": Restraint(cool_down_s=86_400)})
 
@@ -406,14 +421,14 @@ def policed(tmp_path, monkeypatch):
     return public
 
 
-def test_release_is_signed_stops_for_an_approval_and_goes_on_from_there(resumed, policed):
+def test_release_is_signed_stops_for_an_approval_and_goes_on_from_there(resumed, warm, policed):
     """From the candidate to production: nothing is deployed again; at last clients are answered by that version.
 
     With a policy and signers: what the pipeline registers is signed, and what is not goes nowhere.
     """
     root, said = resumed[0], []
     (root / "params.yaml").write_text("train: {trees: 7}\ndeploy_production: {replicas: 1}\n")
-    run_pipeline(root, until=UNTIL)
+    run_pipeline(root, until=UNTIL, warm=warm)
     registered = Registered.model_validate_json(outputs(root)["register_candidate"])
     version, settings = registered.version, Settings(root=root)
     assert verify_version(settings.served_model, version, signers=[read_public_key(policed)], settings=settings)
@@ -426,14 +441,14 @@ def test_release_is_signed_stops_for_an_approval_and_goes_on_from_there(resumed,
         with pytest.raises(Refused, match=r"version 1 of \S+ is not approved: .*signed-model: .*gates-passed: not pas"):
             unsigned.approve(settings.served_model, 1, Approval(by="rita", reason="looked at nothing"))
         with pytest.raises(Refused, match=rf"stopped at approve: version {version} .*gitops approve {version} --by"):
-            run_pipeline(root, say=said.append)
+            run_pipeline(root, say=said.append, warm=warm)
         assert ran(said) == RELEASE[:3]
         deployment = open_deployment(settings, safeguards(settings))
         assert deployment.cluster.look("production").serving is None
         deployment.approve(settings.served_model, version, Approval(by="rita", reason="looked at staging"))
 
         said.clear()
-        states = run_pipeline(root, say=said.append)
+        states = run_pipeline(root, say=said.append, warm=warm)
         assert ran(said) == RELEASE[2:]
         assert {state.status for state in states} == {"done"}
         done = json.loads((root / "pipeline/done.json").read_text())
