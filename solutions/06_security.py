@@ -662,9 +662,9 @@ for phases in (["serve"], ["train", "serve", "batch"], ["monitor", "serve"]):
 
 # %% id="rights-tools" folded=true shared=true
 HABIT = 2
-RIGHTS = (
-    *("predictions:ask", "data:read", "figures:read", "models:register", "models:stage", "models:approve"),
-    *("models:release", "alerts:act", "trail:read", "people:change"),
+RIGHTS = tuple(
+    "predictions:ask data:read figures:read models:register models:stage "
+    "models:approve models:release alerts:act trail:read people:change".split()
 )
 FOUR_EYES = (
     ("models:register", "models:approve"),
@@ -678,9 +678,16 @@ WORK = {
     "auditor": ["trail:read", "figures:read"],
 }
 MEMBERS = {
-    **{"An": ["scientist"], "Binh": ["scientist", "reviewer"], "Chi": ["reviewer"], "Dung": ["operator"]},
-    **{"Emma": ["operator", "scientist"], "Farid": ["auditor"], "Giang": ["auditor", "operator"]},
+    "An": ["scientist"],
+    "Binh": ["scientist", "reviewer"],
+    "Chi": ["reviewer"],
+    "Dung": ["operator"],
+    "Emma": ["operator", "scientist"],
+    "Farid": ["auditor"],
+    "Giang": ["auditor", "operator"],
 }
+# Days allowed, days refused, lines a day: withdrawn since, only refused, one afternoon, allowed once, never used.
+NO_WORK = [(9, 0, 1), (0, 9, 1), (1, 0, 3), (1, 6, 2), (0, 0, 1), (0, 4, 1)]
 
 
 def a_quarter(chance, work, members, duties):
@@ -693,9 +700,7 @@ def a_quarter(chance, work, members, duties):
         staff = [person for person, roles in members.items() if role in roles]
         habits = [(right, int(chance.integers(2, 40)), 0, 1) for right in daily]
         habits += [(right, int(chance.integers(0, 2)), 2, 1) for right in rare]
-        withdrawn_refused_once_both_never = [(9, 0, 1), (0, 9, 1), (1, 0, 3), (1, 6, 2), (0, 0, 1), (0, 4, 1)]
-        for place, right in enumerate(others):
-            habits.append((right, *withdrawn_refused_once_both_never[place % 6]))
+        habits += [(right, *NO_WORK[place % 6]) for place, right in enumerate(others)]
         for right, allowed, refused, times in habits:
             days = chance.choice(90, allowed + refused, replace=False).tolist()
             for place, day in enumerate(days):
@@ -721,7 +726,7 @@ def least_privilege(grants, members, log, duties):
 
 
 # %% [markdown] id="try-rights"
-# Four roles hold 32 rights. Expect about half of them to remain, and two people with a conflict.
+# Four roles hold 32 rights. Two duties are written down: an operator may have to stage an old version at night, an auditor to read the data when a court asks. Expect about half of the rights to remain, and two people with a conflict.
 
 # %% id="tried-rights"
 duties = [["operator", "models:stage"], ["auditor", "data:read"]]
@@ -963,7 +968,7 @@ print(f"phone numbers: {sum(number is not None for number in cracked)} of {len(p
 print(f"with a key:    {sum(number is not None for number in numbers(keyed, '') or [])} of {len(keyed)}")
 
 # %% [markdown] id="after-names"
-# No column names anybody, and three of them together name nine rows of ten. Each of these is now a name with its debts. Coarser columns help, and the honest measure is the size of the smallest group, not what was deleted.
+# No column names anybody, and three of them together name nine rows of ten. Each of these is now a name with its debts. Coarser columns help, and the honest measure is the size of the smallest group, not what was deleted. (A group whose members all sold for `debts` hides none of them, tie or not.)
 #
 # The hashes fell in a hundredth of a second, for there are only 5,000 numbers. A whole country has about a billion: half an hour in plain Python, a second on a graphics card. Salt does not help where it is known, and a slow hash only makes it dearer. With a **key** that is kept elsewhere nothing falls. But that is a *pseudonym*: who has the
 # key, or steals it, is back where you were. And the first attack needed no phone number at all.
@@ -1701,7 +1706,7 @@ def stolen_hours(chance, work, first):
     at = a_network(chance)
     return {
         day: [
-            [hour, at, int(chance.integers(2, 12))]
+            [hour, at, int(chance.integers(5, 20))]
             for hour in sorted(drawn(chance, [each[0] for each in hours[:9]], int(chance.integers(2, 6))))
         ]
         for day, hours in enumerate(work)
@@ -1735,7 +1740,7 @@ def a_registry(chance):
             entry["found"][rule] = False
         differs = {
             "self-granted": {"granted_by": entry["author"]}, "ended": {"left": -1}, "endless": {"until": None},
-            "for another": {"version": number - 1}, "self-approved": {}, "personal": {}, "excused": {"left": last - day},
+            "for another": {"version": 1}, "self-approved": {}, "personal": {}, "excused": {"left": last - day},
         }.get(kind)  # fmt: skip
         if differs is not None:
             exceptions.append(
@@ -1751,7 +1756,7 @@ def newest_fine(versions, day):
 
 
 def new_column(chance, personal):
-    """Texts about forty houses; in a personal column some of them tell how to reach somebody."""
+    """Texts about twenty houses; in a personal column some of them tell how to reach somebody."""
     values = [
         drawn(chance, ["gas", "district heating", "heat pump 9 kW", "2400 l", "stove", "none"]) for _ in range(20)
     ]
@@ -1763,54 +1768,40 @@ def new_column(chance, personal):
 
 
 def a_bill(chance, day, *, busy):
-    """What each job does on a day and what that costs: [done, USD]; about its usual price, and a little for standing by."""
+    """What each job does on a day and what that costs: [done, USD]; about the usual, and a little for standing by."""
     much = chance.uniform(0.8, 1.2) * (0.3 if day % 7 > 4 else 1.0)
-    done = {
-        job: round(number * much * (4 if busy and job in ("serve", "stream") else 1)) for job, number in A_DAY.items()
-    }
+    times = {"serve": 4, "stream": 4} if busy else {}
+    done = {job: round(number * much * times.get(job, 1)) for job, number in A_DAY.items()}
     done["train"] = drawn(chance, [0, 0, 300_000, 1_500_000])
-    return {
-        job: [
-            number,
-            float(
-                round(
-                    USUAL[job] * number / 1_000 * chance.uniform(0.96, 1.04) + chance.uniform(0, 18) * (number > 0), 2
-                )
-            ),
-        ]
-        for job, number in done.items()
-    }
+    worth = {job: USUAL[job] * number / 1_000 for job, number in done.items()}
+    by = {job: chance.uniform(0, 18) if number else 0 for job, number in done.items()}
+    return {job: [done[job], float(round(worth[job] * chance.uniform(0.96, 1.04) + by[job], 2))] for job in USUAL}
+
+
+def the_work(chance):
+    """What everybody does, day by day; one has a busy week, two are away for three days."""
+    humans = [name for name in PEOPLE if name != "site"]
+    busy, travel = drawn(chance, humans), drawn(chance, humans, 2)
+    weeks = {name: int(chance.integers(2)) for name in PEOPLE}
+    found = {}
+    for name in PEOPLE:
+        networks = {place: a_network(chance) for place in ("office", "home", "hotel")}
+        for day in range(DAYS):
+            there = day // 7 == weeks[name]
+            how = {
+                "program": name == "site",
+                "busy": there and name == busy,
+                "away": name in travel and there and 0 < day % 7 < 4,
+            }
+            found.setdefault(name, []).append(worked(chance, networks, day, **how))
+    return found
 
 
 def two_weeks(chance):
     """What is going to happen on a platform: honest work, and what is done to it."""
-    humans, homes = [name for name in PEOPLE if name != "site"], {}
-    busy, away = (
-        (drawn(chance, humans), int(chance.integers(2))),
-        {name: int(chance.integers(2)) for name in drawn(chance, humans, 2)},
-    )
-    for name in PEOPLE:
-        homes[name] = {place: a_network(chance) for place in ("office", "home", "hotel")}
-    work = {
-        name: [
-            worked(
-                chance,
-                homes[name],
-                day,
-                program=name == "site",
-                busy=busy == (name, day // 7),
-                away=away.get(name) == day // 7 and day % 7 in (1, 2, 3),
-            )
-            for day in range(DAYS)
-        ]
-        for name in PEOPLE
-    }
+    work, registry = the_work(chance), a_registry(chance)
+    robbed = ["site", drawn(chance, [name for name in PEOPLE if name != "site"])]
     starts = drawn(chance, [1, 2, 3, 7, 8, 9, 10], 2)
-    thieves = {
-        name: stolen_hours(chance, work[name], first)
-        for name, first in zip(["site", drawn(chance, humans)], starts, strict=True)
-    }
-    registry = a_registry(chance)
     struck = int(chance.integers(4, 11))
     registry["versions"][newest_fine(registry["versions"], struck) - 1] |= {"last": struck - 1, "altered": struck}
     unfit = drawn(chance, [each for each in registry["versions"] if each["last"] < 0 and each["from"] < DAYS - 2])
@@ -1821,28 +1812,45 @@ def two_weeks(chance):
         "tel_mast_m": chance.integers(60, 4_000, 20),
         "plot": [f"{chance.integers(1, 99)}/{chance.integers(1, 999)}" for _ in range(20)],
     }
-    personal = drawn(chance, [True, True, False, False], 4)
-    news = zip(drawn(chance, COLUMNS, 4), drawn(chance, range(1, 12), 4), personal, strict=True)
-    dear = int(chance.integers(2))
+    new = {}
+    for name, first, personal in zip(
+        drawn(chance, COLUMNS, 4),
+        drawn(chance, range(1, 12), 4),
+        drawn(chance, [True, True, False, False], 4),
+        strict=True,
+    ):
+        new[name] = {"from": first, "personal": personal, "values": new_column(chance, personal)}
+    dear, spiking = (
+        int(chance.integers(2)),
+        zip(drawn(chance, list(USUAL), 2), drawn(chance, range(1, 11), 2), strict=True),
+    )
     return {
-        "work": work, "thieves": thieves, "registry": registry, "houses": houses,
-        "new": {name: {"from": first, "personal": each, "values": new_column(chance, each)} for name, first, each in news},
+        "work": work,
+        "thieves": {name: stolen_hours(chance, work[name], first) for name, first in zip(robbed, starts, strict=True)},
+        "registry": registry,
+        "houses": houses,
+        "new": new,
         "bill": [a_bill(chance, day, busy=day // 7 == dear) for day in range(DAYS)],
-        "spikes": {job: [first, float(chance.uniform(110, 420))] for job, first in zip(drawn(chance, list(USUAL), 2), drawn(chance, range(1, 11), 2), strict=True)},
-    }  # fmt: skip
+        "spikes": {job: [first, float(chance.uniform(110, 420))] for job, first in spiking},
+    }
 
 
 class Platform:
     """The platform while the weeks go by; `lived` has by incident the days of harm, and those on which honest work stood still."""
 
-    def __init__(self, weeks, authority):
-        self.weeks, self.authority, self.day = weeks, authority, 0
+    def __init__(self, weeks, folder):
+        self.weeks, self.day = weeks, 0
+        self.people = (authority := open_authority(Path(folder), clock=self.now)).people
+        self.identify = authority.identify
         self.lived = {kind: {"harm": [], "stood": []} for kind in ("keys", "versions", "features", "costs")}
         for name, role in PEOPLE.items():
-            authority.people.put(name, [role])
-        self.held = {name: authority.people.issue(name) for name in PEOPLE}
+            self.people.put(name, [role])
+        self.held = {name: self.people.issue(name) for name in PEOPLE}
         self.copied, self.spikes = {}, dict(weeks["spikes"])
         self.answers, self.withdrawn, self.log, self.costs = 1, set(), [], []
+
+    def now(self):
+        return datetime.combine(MONDAY, time(8), UTC) + timedelta(days=self.day)
 
     def tell(self, incident, kind, what):
         self.lived[incident][kind].append(f"{what} on day {self.day}")
@@ -1876,7 +1884,7 @@ class Platform:
         said = {word: {what for each, what in orders if each == word} for word in ("rotate", "withdraw", "stop")}
         fetching = {name for name, key in self.held.items() if key.id in said["rotate"]}
         for name in fetching:
-            self.held[name] = self.authority.people.rotate(self.held[name].id)
+            self.held[name] = self.people.rotate(self.held[name].id)
         self.answers = [self.answers, *(what for word, what in orders if word == "serve")][-1]
         self.withdrawn |= said["withdraw"]
         self.log = [row for name in PEOPLE for row in self._asked(name, fetching)]
@@ -1897,7 +1905,7 @@ class Platform:
 
     def _try(self, name, key, asked, kind):
         try:
-            opened = self.authority.identify(key.text).may(NEEDS[PEOPLE[name]])
+            opened = self.identify(key.text).may(NEEDS[PEOPLE[name]])
         except BadCredential:
             opened = False
         if opened == (kind == "harm"):
@@ -1935,16 +1943,13 @@ class Platform:
 def live(weeks, desk):
     """Two weeks under a desk: by incident, the days of harm and those on which honest work stood still."""
     with tempfile.TemporaryDirectory() as folder:
-        authority = open_authority(
-            Path(folder), clock=lambda: datetime.combine(MONDAY, time(), UTC) + timedelta(days=platform.day)
-        )
-        platform = Platform(weeks, authority)
+        platform = Platform(weeks, folder)
         try:
             for _ in range(DAYS):
                 morning = platform.morning()
                 platform.live(in_order(desk(morning), morning, platform.held))
         finally:
-            authority.people.close()
+            platform.people.close()
     return platform.lived
 
 
@@ -1959,11 +1964,14 @@ def in_order(orders, morning, held):
     }
     for order in orders:
         require(
-            isinstance(order, (list, tuple)) and len(order) == 2 and order[0] in there,
+            isinstance(order, (list, tuple)) and len(order) == 2 and isinstance(order[0], str) and order[0] in there,
             f'an order is a list such as ["stop", "batch"], got {order!r}; the words are {", ".join(there)}',
         )
         word, what = order
-        require(what in there[word], f"{word} {what!r}: there is none this morning, but {sorted(there[word])}")
+        require(
+            isinstance(what, (str, int)) and what in there[word],
+            f"{word} {what!r}: there is none this morning, but {sorted(there[word])}",
+        )
     return [tuple(order) for order in orders]
 
 
@@ -2035,8 +2043,8 @@ for axis, side, title in zip(axes, ("harm", "stood"), ("days of harm", "honest d
     axis.set_title(title)
     axis.set_yticks(range(4), kinds)
 axes[0].invert_yaxis()
-axes[1].legend(frameon=False, fontsize=8.5, loc="lower right")
-figure.tight_layout()
+figure.tight_layout(rect=(0, 0.08, 1, 1))
+figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, fontsize=8.5, loc="lower center", ncols=3)
 plt.show()
 
 # %% [markdown] id="after-desk"
@@ -2164,12 +2172,11 @@ evidence = {
     "thief_days": None,
 }
 ### BEGIN SOLUTION
-grants, by = quarter["grants"], ["ward", "area_m2", "day"]
-keep = least_privilege(grants, MEMBERS, quarter["log"], quarter["duties"])["keep"]
-who = named(quarter["published"], quarter["register"], by)
+keep = least_privilege(quarter["grants"], MEMBERS, quarter["log"], quarter["duties"])["keep"]
+who = named(quarter["published"], quarter["register"], ["ward", "area_m2", "day"])
 month = cost_report(quarter["work"], quarter["bill"])
 evidence = {
-    "rights_gone": sum(len(set(grants[role]) - set(keep[role])) for role in grants),
+    "rights_gone": sum(len(set(rights) - set(keep[role])) for role, rights in quarter["grants"].items()),
     "named": sum(person is not None for person in who) / len(who),
     "stopped_by": broken_rules(quarter["version"], quarter["exceptions"], quarter["today"]),
     "idle": month["idle"] / quarter["bill"]["cents"],
@@ -2195,7 +2202,7 @@ idle = 1 - again["work"]["core_hours"].sum() / again["bill"]["core_hours"]
 expect(evidence["idle"], float(idle), given="idle as a share of the bill", abs_tol=1e-3, secret=True)
 price = cost_report(again["work"], again["bill"])["per_thousand"]["v3"]
 expect(evidence["per_thousand"], price, given="USD for 1,000 predictions of v3", rel=1e-6, secret=True)
-days = len(live(three_weeks(np.random.default_rng(SEED)), desk)["keys"]["harm"])
+days = len(live(two_weeks(np.random.default_rng(SEED)), desk)["keys"]["harm"])
 expect(evidence["thief_days"], days, given="days on which your desk let the thieves in", secret=True)
 ### END HIDDEN TESTS
 
@@ -2211,7 +2218,7 @@ expect(evidence["thief_days"], days, given="days on which your desk let the thie
 # %% [markdown] id="report-text" points=6
 # ### BEGIN SOLUTION
 # **Risk.** The table published for the study has no names, and with the public register we named `named` of its rows: their owners can now be seen with their debts and divorces. Taking it back helps only against those who have not copied it. Second, keys: our roles hold `rights_gone` rights that nobody uses, so one stolen
-# key opens far more than its owner needs. In the three weeks of the trial thieves got in on `thief_days` days, since only yesterday's log shows them. Not stopped: a thief who uses a key in its owner's office. Version 14 may not be promoted today: `stopped_by`, whose exception has ended.
+# key opens far more than its owner needs. In the two weeks of the trial thieves got in on `thief_days` days, since only yesterday's log shows them. Not stopped: a thief who uses a key in its owner's office. Version 14 may not be promoted today: `stopped_by`, whose exception has ended.
 #
 # **Cost.** A share of `idle` of the bill was for machines that waited. 1,000 predictions of v3 cost `per_thousand` USD, training and its part of what is shared included, idle not. Storage and people's time are in none of these figures; one month says nothing about how costs scatter.
 #
