@@ -714,7 +714,7 @@ def a_quarter(chance, work, members, duties):
 def least_privilege(grants, members, log, duties):
     """By role what it should keep, and who would still hold two rights that nobody may hold together."""
     ### BEGIN SOLUTION
-    days = log[log["answer"] == "allowed"].groupby(["role", "right"])["day"].nunique()
+    days = log.query("answer == 'allowed'").groupby(["role", "right"])["day"].nunique()
     needed = {*days[days >= HABIT].index, *map(tuple, duties)}
     keep = {role: {right for right in rights if (role, right) in needed} for role, rights in grants.items()}
     conflicts = []
@@ -878,7 +878,7 @@ for size in (1, 2, 3, 3):
 # </details>
 # <details><summary>Hint 2: almost the answer</summary>
 #
-# `owners.setdefault(values, set()).add(owner)`, then `owners.get(values, ())` of length 1 · `f"{prefix}{digits:03d}"` for each prefix and each of `range(1000)`, and `known.get(digest)`.
+# `for *values, owner in register[[*by, "owner"]].itertuples(index=False)` and `owners.setdefault(tuple(values), set()).add(owner)`, then `owners.get(values, ())` of length 1 · `f"{prefix}{digits:03d}"` for each prefix and each of `range(1000)`, and `known.get(digest)`.
 # </details>
 
 # %% id="names-tools" folded=true shared=true
@@ -933,8 +933,8 @@ def named(published, register, by):
     """For each row of `published` the one owner that it can belong to, else None."""
     ### BEGIN SOLUTION
     owners = {}
-    for values, owner in zip(register[by].itertuples(index=False, name=None), register["owner"], strict=True):
-        owners.setdefault(values, set()).add(owner)
+    for *values, owner in register[[*by, "owner"]].itertuples(index=False):
+        owners.setdefault(tuple(values), set()).add(owner)
     candidates = [owners.get(values, ()) for values in published[by].itertuples(index=False, name=None)]
     return [next(iter(people)) if len(people) == 1 else None for people in candidates]
     ### END SOLUTION
@@ -1030,12 +1030,13 @@ for salt in ("", f"salt {int(chance.integers(1e6))}:"):
     behind += [behind[int(n)] for n in chance.integers(0, len(behind), 4)]
     hashed = [phone_hash(number, salt) for number in behind]
     key = chance.bytes(16)
-    foreign = [pseudonym(behind[0], key), phone_hash(behind[1], salt + "x"), phone_hash("+4915112345678", salt)]
+    foreign = [pseudonym(behind[0], key), phone_hash(behind[1], salt + "x")]
+    foreign += [phone_hash(number, salt) for number in ("+49302312599", f"{PREFIXES[4]}1000")]
     order = chance.permutation(len(behind) + len(foreign)).tolist()
     expect(
         numbers([(hashed + foreign)[place] for place in order], salt),
         [(behind + [None] * len(foreign))[place] for place in order],
-        given=f"{len(order)} hashes, salt {salt!r}; one has a key, one another salt, one is no such number",
+        given=f"{len(order)} hashes, salt {salt!r}; one has a key, one another salt, two are no such numbers",
         slip="000 and 999 are numbers, too; what none of them explains is None; in the order of the hashes",
         secret=True,
     )
@@ -1062,7 +1063,7 @@ for salt in ("", f"salt {int(chance.integers(1e6))}:"):
 #
 # <details><summary>Hint 1: cents that add up</summary>
 #
-# Round where each share *ends*: `ends = np.rint(cents * np.cumsum([0, *weights]) / sum(weights))`, and `np.diff(ends)` are the amounts. First split the bill into idle and used, then what was used.
+# Round where each share *ends*: `ends = np.rint(cents * np.cumsum(weights) / sum(weights))`, and `np.diff(ends, prepend=0)` are the amounts. First split the bill into idle and used, then what was used.
 # </details>
 # <details><summary>Hint 2: the versions, and None</summary>
 #
@@ -1095,8 +1096,8 @@ def cost_report(work, bill):
     ### BEGIN SOLUTION
 
     def split(cents, weights):
-        ends = np.rint(cents * np.cumsum([0, *weights]) / sum(weights)).astype(int)
-        return np.diff(ends).tolist()
+        ends = np.rint(cents * np.cumsum(weights) / sum(weights)).astype(int)
+        return np.diff(ends, prepend=0).tolist()
 
     phases = work.groupby("phase")["core_hours"].sum()
     versions = work[work["version"] != SHARED].groupby("version")[["core_hours", "predictions"]].sum()
@@ -1105,8 +1106,8 @@ def cost_report(work, bill):
         raise ValueError(f"{used} core-hours were used of {bill['core_hours']} that were paid for: measure again")
     idle, spent = split(bill["cents"], [bill["core_hours"] - used, used])
     carried = versions["core_hours"] + (used - versions["core_hours"].sum()) * made / made.sum()
-    by_phase = dict(zip(phases.index, split(spent, phases), strict=True))
-    by_version = dict(zip(versions.index, split(spent, carried), strict=True))
+    by_phase = dict(zip(phases.index, split(spent, phases)))
+    by_version = dict(zip(versions.index, split(spent, carried)))
     per_thousand = {name: 10 * cents / made[name] if made[name] else None for name, cents in by_version.items()}
     ### END SOLUTION
     return {"idle": idle, "by_phase": by_phase, "by_version": by_version, "per_thousand": per_thousand}
@@ -1198,7 +1199,10 @@ expect(
 )
 ### BEGIN HIDDEN TESTS
 for number in range(12):
-    work, bill = a_month(chance, [f"v{number + 3 * step}" for step in (0, 1, 2)])
+    work, bill = a_month(chance, [f"{'rv'[number % 2]}{number + 3 * step}" for step in (0, 1, 2)])
+    work.loc[work["version"] == SHARED, "core_hours"] *= 1 + number % 3 * 9
+    bill["core_hours"] = float(math.ceil(work["core_hours"].sum() * (1.1 + number % 4)))
+    bill["cents"] = int(bill["core_hours"] * chance.uniform(2.5, 4.5))
     found, lines = cost_report(work, bill), work.to_dict("records")
     expect(fault(found, work, bill), None, given=f"{len(work)} pieces of work, {bill['cents']} cents: what is wrong")
     cents_an_hour = bill["cents"] / bill["core_hours"]
@@ -1223,15 +1227,17 @@ for number in range(12):
             slip="idle stays apart; shared work is divided by predictions; no amount far from its exact share",
             secret=True,
         )
+    prices = {name: found["per_thousand"].get(name) for name in exact}
     expect(
-        found["per_thousand"],
-        {name: cents / 100 / made[name] * 1_000 if made[name] else None for name, cents in exact.items()},
-        given="USD for 1,000 predictions of each version",
-        rel=2e-3,
+        {name: None if price is None else price * made[name] / 10 for name, price in prices.items()},
+        {name: cents if made[name] else None for name, cents in exact.items()},
+        given="USD for 1,000 predictions, times the predictions of each version: cents",
+        abs_tol=1.5,
         slip="everything that the version carries, training and its part of what is shared included; idle is not",
         secret=True,
     )
-for factor, word in ((1.01, "ValueError"), (0.99, None)):
+work = work.assign(core_hours=2.0 + np.arange(len(work)))
+for factor, word in ((1.01, "ValueError"), (1, None)):
     bill = {"cents": 10_000, "core_hours": float(work["core_hours"].sum() / factor)}
     _, raised = attempt(cost_report, work, bill)
     expect(raised, word, given=f"{factor:.0%} of what was paid for was used: what is raised", secret=True)
@@ -1249,17 +1255,18 @@ expect(
     slip="the server costs 730 hours, the batch 30 starts and its rows",
 )
 ### BEGIN HIDDEN TESTS
-for share in (0.5, 0.9, 0.999, 1.001, 1.2, 3.0):
-    server = {"usd_an_hour": float(chance.uniform(0.02, 0.5)), "capacity": 0}
-    batch = {"usd_a_start": float(chance.uniform(0.0, 0.4)), "usd_per_thousand": float(chance.uniform(0.002, 0.05))}
-    requests = (730 * server["usd_an_hour"] - 30 * batch["usd_a_start"]) / batch["usd_per_thousand"] * 1_000
-    server["capacity"] = round(requests / share)
+for share, more in ((2, 0), (1.1, 0), (1, 1), (1, 0), (0.8, 0), (0.3, 0)):
+    requests = 0.0
+    while not 1.1 < requests % 2 < 1.9:
+        server = {"usd_an_hour": float(chance.uniform(0.02, 0.5))}
+        batch = {"usd_a_start": float(chance.uniform(0.0, 0.4)), "usd_per_thousand": float(chance.uniform(0.002, 0.05))}
+        requests = (730 * server["usd_an_hour"] - 30 * batch["usd_a_start"]) / batch["usd_per_thousand"] * 1_000
+    server["capacity"] = math.floor(requests * share) + more
     expect(
         break_even(dict(server), dict(batch)),
-        math.floor(requests) + 1 if share < 1 else None,
+        math.floor(requests) + 1 if server["capacity"] > requests else None,
         given=f"a server for {server['usd_an_hour']:.4f} USD an hour that holds {server['capacity']:,}; a batch: {batch}",
-        abs_tol=1,
-        slip="all hours are paid for; one server has to hold so many, for the next one costs as much again",
+        slip="less, not as much; all hours are paid for; one server has to hold so many, the next costs as much again",
         secret=True,
     )
 batch["usd_a_start"] = server["usd_an_hour"] * 40
@@ -1343,8 +1350,10 @@ def broken_rules(version, exceptions, today):
         and version["found"].get(rule) is not True
         and not (about["excusable"] and rule in excused)
     ]
+    ### END SOLUTION
 
 
+### BEGIN SOLUTION
 def counts(exception, version, today):
     """Whether an exception holds for a version today, whatever its rule."""
     mine = (exception["model"], exception["version"]) == (version["model"], version["version"])
@@ -1352,7 +1361,9 @@ def counts(exception, version, today):
     if not mine or last is None or exception["granted_by"] in (None, version["author"]):
         return False
     return first <= today <= last and (last - first).days <= LONGEST_DAYS
-    ### END SOLUTION
+
+
+### END SOLUTION
 
 
 # %% id="try-policy"
@@ -1456,7 +1467,7 @@ expect(broken_rules(everything, [], today), stop, given="a version of which noth
 # </details>
 # <details><summary>Hint 2: almost the answer</summary>
 #
-# For the third: `{name: hashlib.sha256(content).hexdigest() for name, content in files.items() if name not in BESIDE} == said["files"]`. One comparison finds what was changed, added and taken away.
+# `found = {name: hashlib.sha256(content).hexdigest() for name, content in files.items() if name not in BESIDE}` is what the statement should say of the files. One comparison with all that it says, `json.loads(statement)`, finds what was changed, added, taken away or swapped.
 # </details>
 
 
@@ -1469,8 +1480,6 @@ import secrets
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-
-from autograder.lab import attempt
 
 BESIDE = ("statement.json", "statement.sig")
 
@@ -1516,15 +1525,14 @@ def load_verified(files, model, version, signers):
         raise ValueError("the folder is not signed")
     if not any(signed_by(key, signature, statement) for key in signers.values()):
         raise ValueError("nobody whom we know has signed it")
-    said = json.loads(statement)
-    if (said["model"], said["version"]) != (model, version):
-        raise ValueError(f"what is signed is version {said['version']} of {said['model']}")
     found = {name: hashlib.sha256(content).hexdigest() for name, content in files.items() if name not in BESIDE}
-    if found != said["files"]:
-        raise ValueError("the files are not those that were signed")
+    if json.loads(statement) != {"model": model, "version": version, "files": found}:
+        raise ValueError(f"what is signed is not this, version {version} of {model}")
     return pickle.loads(files["model.pkl"])
+    ### END SOLUTION
 
 
+### BEGIN SOLUTION
 def signed_by(key, signature, content):
     """Whether a signature is by the owner of this public key."""
     try:
@@ -1532,7 +1540,9 @@ def signed_by(key, signature, content):
     except InvalidSignature:
         return False
     return True
-    ### END SOLUTION
+
+
+### END SOLUTION
 
 
 # %% id="try-load"
@@ -1717,12 +1727,13 @@ def stolen_hours(chance, work, first):
 def a_registry(chance):
     """What lies in the registry, from which day on, and the last day on which each version is fine; -1 is never."""
     keys, stranger = key_pairs(chance, "chi", "eva"), key_pairs(chance, "mallory")["mallory"]
-    kinds = drawn(
-        chance, ["good", "warned", "excused", "good", *drawn(chance, BAD_FILES, 3), *drawn(chance, BAD_BY_RULE, 3)], 10
-    )
+    bad = drawn(chance, [*drawn(chance, BAD_FILES, 3), *drawn(chance, BAD_BY_RULE, 3)], 6)
+    # After the excused one nothing good arrives for a while, so that it matters when its exception ends.
+    others = drawn(chance, [["excused", *bad[:2]], *([kind] for kind in ["good", "warned", "good", *bad[2:]])], 8)
+    kinds = ["good", "good", *(kind for few in others for kind in few)]
     versions, exceptions = [], []
-    days = [0, 0, *sorted(drawn(chance, range(1, 13), len(kinds)))]
-    for number, (day, kind) in enumerate(zip(days, ["good", "good", *kinds], strict=True), 1):
+    days = [0, 0, *sorted(drawn(chance, range(1, 13), len(kinds) - 2))]
+    for number, (day, kind) in enumerate(zip(days, kinds, strict=True), 1):
         entry = a_version(number, author=drawn(chance, ["ana", "omar"]), training_cost=kind != "warned")
         content = {"per_m2": float(chance.uniform(900, 4_000)), "number": number}
         key = stranger if kind == "stranger" else keys[drawn(chance, list(keys))]
@@ -1731,7 +1742,7 @@ def a_registry(chance):
             del files["statement.sig"]
         elif kind == "altered":
             files["model.pkl"] = pickle.dumps({**content, "per_m2": 1.0})
-        last = {"good": DAYS, "warned": DAYS, "excused": day + int(chance.integers(1, 4))}.get(kind, -1)
+        last = {"good": DAYS, "warned": DAYS, "excused": day + int(chance.integers(2))}.get(kind, -1)
         excusable = [rule for rule in RULES if RULES[rule]["excusable"] and rule != "training-cost"]
         rule = {"self-approved": "four-eyes", "personal": "no-personal-data"}.get(kind, drawn(chance, excusable))
         if kind == "unlooked":
@@ -1747,7 +1758,12 @@ def a_registry(chance):
                 an_exception(entry, rule, MONDAY + timedelta(days=day), since=3, **{"left": 40, **differs})
             )
         versions.append({"entry": entry, "files": files, "from": day, "last": last, "altered": DAYS})
-    return {"versions": versions, "exceptions": exceptions, "signers": public(keys)}
+    spared = kinds.index("excused") + 1
+    struck = drawn(chance, [day for day in range(4, 11) if newest_fine(versions, day) != spared])
+    versions[newest_fine(versions, struck) - 1] |= {"last": struck - 1, "altered": struck}
+    unfit = drawn(chance, [each for each in versions if each["last"] < 0 and each["from"] < DAYS - 2])
+    pushed = int(chance.integers(unfit["from"], DAYS - 2)) + 1, unfit["entry"]["version"]
+    return {"versions": versions, "exceptions": exceptions, "signers": public(keys), "pushed": pushed}
 
 
 def newest_fine(versions, day):
@@ -1762,7 +1778,7 @@ def new_column(chance, personal):
     ]
     for place in drawn(chance, range(20), int(chance.integers(1, 4))) if personal else ():
         who = f"{drawn(chance, ['mai', 'jonas', 'lena', 'duc'])}.{drawn(chance, ['pham', 'weber', 'roth'])}"
-        reach = [f"ask {who}@example.com", f"call +49 30 {chance.integers(2_000_000, 8_999_999)}"]
+        reach = [f"ask {who}@example.com", f"call +49 30 23125 {chance.integers(1_000):03d}"]
         values[place] += f"; {drawn(chance, reach)}"
     return values
 
@@ -1802,10 +1818,6 @@ def two_weeks(chance):
     work, registry = the_work(chance), a_registry(chance)
     robbed = ["site", drawn(chance, [name for name in PEOPLE if name != "site"])]
     starts = drawn(chance, [1, 2, 3, 7, 8, 9, 10], 2)
-    struck = int(chance.integers(4, 11))
-    registry["versions"][newest_fine(registry["versions"], struck) - 1] |= {"last": struck - 1, "altered": struck}
-    unfit = drawn(chance, [each for each in registry["versions"] if each["last"] < 0 and each["from"] < DAYS - 2])
-    registry["pushed"] = (int(chance.integers(unfit["from"], DAYS - 2)) + 1, unfit["entry"]["version"])
     houses = {
         "area_m2": chance.uniform(30, 190, 20).round(1),
         "street_noise_db": chance.integers(40, 75, 20),
@@ -1847,7 +1859,10 @@ class Platform:
             self.people.put(name, [role])
         self.held = {name: self.people.issue(name) for name in PEOPLE}
         self.copied, self.spikes = {}, dict(weeks["spikes"])
-        self.answers, self.withdrawn, self.log, self.costs = 1, set(), [], []
+        self.answers, self.withdrawn = 1, set()
+        # Yesterday was a Sunday like the next one.
+        self.log = [[self.held["site"].id, "site", *each, True] for each in weeks["work"]["site"][6]]
+        self.costs = [[job, usd, done] for job, (done, usd) in weeks["bill"][6].items()]
 
     def now(self):
         return datetime.combine(MONDAY, time(8), UTC) + timedelta(days=self.day)
@@ -2042,13 +2057,14 @@ for axis, side, title in zip(axes, ("harm", "stood"), ("days of harm", "honest d
         )
     axis.set_title(title)
     axis.set_yticks(range(4), kinds)
+    axis.xaxis.get_major_locator().set_params(integer=True)
 axes[0].invert_yaxis()
 figure.tight_layout(rect=(0, 0.08, 1, 1))
 figure.legend(*axes[0].get_legend_handles_labels(), frameon=False, fontsize=8.5, loc="lower center", ncols=3)
 plt.show()
 
 # %% [markdown] id="after-desk"
-# Who does nothing has no complaints from colleagues, until the letters come. Who locks everything has no thief, no customers and no colleagues: a lock costs what it stops. The blue bars that are left are not
+# Who does nothing has no complaints from colleagues, until the letters come. Who locks everything meets as few thieves as you do, and has no customers and no colleagues left: a lock costs what it stops. The blue bars that are left are not
 # mistakes. They are the price of noticing a day later, and only a faster look makes them shorter.
 
 # %% id="results-keys-check" check="results-desk" points=8
