@@ -625,8 +625,7 @@ for phases in (["serve"], ["train", "serve", "batch"], ["monitor", "serve"]):
             used["serve"] * price / 3.6 / predictions,
         ],
         given=f"{cores} cores, {hours} hours, {price:.4f} USD, used {used}, {predictions:,} predictions",
-        rel=1e-6,
-        abs_tol=1e-9,
+        rel=1e-9,
         slip="a core-hour has 3,600 core-seconds; idle is what was paid for and not used by any phase",
         secret=True,
     )
@@ -2134,7 +2133,6 @@ require(
     f"{given}: jobs stood still on {len(found['stood'])} days, 2 are needed: {', '.join(found['stood'][:5])}",
 )
 ### END HIDDEN TESTS
-
 # %% [markdown] id="report" half="practice" minutes=5
 # ## 15 · Report: one memo for three letters
 #
