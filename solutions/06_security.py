@@ -1982,7 +1982,7 @@ def in_order(orders, morning, held):
         )
         word, what = order
         require(
-            isinstance(what, (str, int)) and what in there[word],
+            isinstance(what, (str, int, np.integer)) and what in there[word],
             f"{word} {what!r}: there is none this morning, but {sorted(there[word])}",
         )
     return [tuple(order) for order in orders]
