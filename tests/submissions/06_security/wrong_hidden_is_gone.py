@@ -1,0 +1,5 @@
+# What no query shows any more is gone.
+# loses: theory
+
+# %% id="theory-erase"
+theory_erase = {"A", "B", "C", "E"}

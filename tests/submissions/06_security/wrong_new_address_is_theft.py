@@ -1,0 +1,29 @@
+# Whoever comes from an address that the office does not have is a thief.
+# loses: results
+
+# %% id="results-desk"
+def desk(morning):
+    """The orders of this morning."""
+    orders = []
+    log = morning["log"]
+    usual = log.groupby("key")["network"].agg(lambda networks: networks.mode()[0])
+    elsewhere = log[log["network"] != log["key"].map(usual)]
+    orders += [["rotate", key] for key in elsewhere["key"].unique()]
+    newest = max(version["version"] for version in morning["versions"] if fine(version, morning))
+    if newest != morning["answers"]:
+        orders.append(["serve", newest])
+    personal = {found.column for found in scan_frame(morning["features"]) if found.by == "content"}
+    orders += [["withdraw", column] for column in sorted(personal)]
+    costs = morning["costs"]
+    over = costs["usd"] - costs["job"].map(morning["usual"]) * costs["done"] / 1_000
+    orders += [["stop", job] for job in costs["job"][over > SPARE_USD]]
+    return orders
+
+
+def fine(version, morning):
+    """Whether a version may answer today."""
+    try:
+        load_verified(version["files"], version["model"], version["version"], morning["signers"])
+    except ValueError:
+        return False
+    return not broken_rules(version, morning["exceptions"], morning["today"])

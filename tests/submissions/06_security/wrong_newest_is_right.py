@@ -1,0 +1,17 @@
+# The registry's newest version answers.
+# loses: results
+
+# %% id="results-desk"
+def desk(morning):
+    """The orders of this morning."""
+    orders = []
+    log = morning["log"]
+    twice = (log.groupby(["key", "hour"])["network"].nunique() > 1).groupby("key").sum()
+    orders += [["rotate", key] for key in twice[twice >= 2].index]
+    orders.append(["serve", max(version["version"] for version in morning["versions"])])
+    personal = {found.column for found in scan_frame(morning["features"]) if found.by == "content"}
+    orders += [["withdraw", column] for column in sorted(personal)]
+    costs = morning["costs"]
+    over = costs["usd"] - costs["job"].map(morning["usual"]) * costs["done"] / 1_000
+    orders += [["stop", job] for job in costs["job"][over > SPARE_USD]]
+    return orders

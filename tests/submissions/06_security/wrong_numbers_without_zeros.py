@@ -1,0 +1,22 @@
+# Tries 7 where the number ends in 007.
+# loses: code
+# may lose: report
+
+# %% id="code-reidentify"
+def named(published, register, by):
+    """For each row of `published` the one owner that it can belong to, else None."""
+    owners = {}
+    for values, owner in zip(register[by].itertuples(index=False, name=None), register["owner"], strict=True):
+        owners.setdefault(values, set()).add(owner)
+    candidates = [owners.get(values, ()) for values in published[by].itertuples(index=False, name=None)]
+    return [next(iter(people)) if len(people) == 1 else None for people in candidates]
+
+
+def numbers(hashed, salt):
+    """For each hash the phone number behind it, else None."""
+    known = {}
+    for prefix in PREFIXES:
+        for digits in range(1000):
+            number = f"{prefix}{digits}"
+            known[hashlib.sha256((salt + number).encode()).hexdigest()] = number
+    return [known.get(digest) for digest in hashed]

@@ -1,0 +1,28 @@
+# Stops what costs half as much again for a thousand: each job that is on standby at a quiet weekend.
+# loses: results
+
+# %% id="results-desk"
+def desk(morning):
+    """The orders of this morning."""
+    orders = []
+    log = morning["log"]
+    twice = (log.groupby(["key", "hour"])["network"].nunique() > 1).groupby("key").sum()
+    orders += [["rotate", key] for key in twice[twice >= 2].index]
+    newest = max(version["version"] for version in morning["versions"] if fine(version, morning))
+    if newest != morning["answers"]:
+        orders.append(["serve", newest])
+    personal = {found.column for found in scan_frame(morning["features"]) if found.by == "content"}
+    orders += [["withdraw", column] for column in sorted(personal)]
+    costs = morning["costs"]
+    rate = costs["usd"] / costs["done"] * 1_000
+    orders += [["stop", job] for job in costs["job"][rate > 1.2 * costs["job"].map(morning["usual"])]]
+    return orders
+
+
+def fine(version, morning):
+    """Whether a version may answer today."""
+    try:
+        load_verified(version["files"], version["model"], version["version"], morning["signers"])
+    except ValueError:
+        return False
+    return not broken_rules(version, morning["exceptions"], morning["today"])
