@@ -1,5 +1,6 @@
 # Looks in the memory of the notebook for what is going to happen.
 # loses: results
+# may lose: report
 
 # %% id="results-desk"
 def desk(morning):
