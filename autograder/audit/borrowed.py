@@ -6,8 +6,9 @@ import ast
 import importlib
 import inspect
 import pkgutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import groupby
 from types import ModuleType
 from typing import Any
 
@@ -16,10 +17,12 @@ from autograder.audit.part import Part
 from autograder.audit.slice import checks_of, task_slice
 from autograder.audit.trials import Trial, grade_trials
 from autograder.course import Course
-from autograder.models import Cell, Lab
+from autograder.models import Cell, Grade, Lab
 from autograder.names import free_names
+from autograder.source import BEGIN_SOLUTION, END_SOLUTION
 
 STUDENT_MODULE = "autograder.lab"
+BATCH = 32  # loans that one kernel tries: a kernel for each would take hours a module
 
 
 @dataclass(frozen=True)
@@ -30,9 +33,11 @@ class Loan:
     name: str
     given: str
 
-    def source(self, cell: Cell) -> str:
+    @property
+    def taken(self) -> str:
+        """The line that puts what is given in place of the function."""
         module, _, attribute = self.given.rpartition(".")
-        return f"{cell.source}\nfrom {module} import {attribute} as {self.name}"
+        return f"from {module} import {attribute} as {self.name}"
 
 
 def audit_borrowed(course: Course, lab: Lab, *, tasks: tuple[str, ...] = (), workers: int = 1) -> Part:
@@ -40,16 +45,15 @@ def audit_borrowed(course: Course, lab: Lab, *, tasks: tuple[str, ...] = (), wor
     cells = [cell for cell in lab.with_role("task") if not tasks or cell.id in tasks]
     given = given_callables(course)
     loans = [loan for cell in cells for loan in _loans(cell, given)]
-    trials = [_trial(lab, loan) for loan in loans]
     record: dict[str, dict[str, Any]] = {
         cell.id: {"ok": True, "tried": 0, "passed": []} if _functions(cell) else {"ok": True, "note": "not a function"}
         for cell in cells
     }
     problems = []
-    for loan, grade in zip(loans, grade_trials(course, trials, workers=workers), strict=True):
+    for loan, earned in _tried(course, lab, loans, workers=workers).items():
         entry = record[loan.task]
         entry["tried"] += 1
-        if earned := sorted(check.cell for check in grade.checks if check.points and check.cell in _judges(lab, loan)):
+        if earned:
             entry["ok"] = False
             entry["passed"].append(loan.given)
             problems.append(f"{loan.task}: {loan.given} in place of {loan.name} passes {', '.join(earned)}")
@@ -123,12 +127,58 @@ def _binds(signature: inspect.Signature, args: list[str], names: list[str]) -> b
     return True
 
 
-def _trial(lab: Lab, loan: Loan) -> Trial:
-    source = loan.source(lab[loan.task])
-    return Trial(task_slice(lab, loan.task, {loan.task: source}), {loan.task: source})
+def _tried(course: Course, lab: Lab, loans: Iterable[Loan], *, workers: int) -> dict[Loan, list[str]]:
+    """The checks that each loan passes; one that spoils its kernel for the solution, or earns, is tried alone."""
+    found: dict[Loan, list[str]] = {}
+    batches = [
+        group[start : start + BATCH]
+        for _, same in groupby(loans, key=lambda loan: (loan.task, loan.name))
+        for group in [list(same)]
+        for start in range(0, len(group), BATCH)
+    ]
+    while batches:
+        again: list[list[Loan]] = []
+        for batch, grade in zip(batches, grade_trials(course, [_trial(lab, b) for b in batches], workers=workers)):  # noqa: B905 - one grade a batch
+            *earned, own = _earned(lab, batch, grade)
+            if len(batch) > 1 and len(own) < len(_judges(lab, batch[0])):
+                again += [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
+                continue
+            for loan, passed in zip(batch, earned, strict=True):
+                if passed and len(batch) > 1:
+                    again.append([loan])
+                else:
+                    found[loan] = passed
+        batches = again
+    return found
 
 
-def _judges(lab: Lab, loan: Loan) -> set[str]:
+def _trial(lab: Lab, batch: Sequence[Loan]) -> Trial:
+    """The task once for each loan, with its checks, and at the end for the solution itself."""
+    task = lab[batch[0].task]
+    solution = "\n".join(
+        line for line in task.source.splitlines() if line.strip() not in (BEGIN_SOLUTION, END_SOLUTION)
+    )
+    before = [cell for cell in task_slice(lab, task.id).cells if cell.role != "check"]
+    cells = []
+    for number, loan in enumerate([*(loan.taken for loan in batch), ""]):
+        cells.append(Cell(f"loan-{number}", "code", "plain", f"{solution}\n{loan}", task.line))
+        cells += [replace(check, id=_id(check, number, place)) for place, check in enumerate(_judges(lab, batch[0]))]
+    return Trial(replace(lab, cells=(*before, *cells)))
+
+
+def _earned(lab: Lab, batch: Sequence[Loan], grade: Grade) -> Iterator[list[str]]:
+    """By loan, and last for the solution itself, the checks that it passes."""
+    points = {check.cell: check.points for check in grade.checks}
+    judges = _judges(lab, batch[0])
+    for number in range(len(batch) + 1):
+        yield [check.id for place, check in enumerate(judges) if points[_id(check, number, place)]]
+
+
+def _id(check: Cell, number: int, place: int) -> str:
+    return f"{check.rubric}-{number}-{place}"
+
+
+def _judges(lab: Lab, loan: Loan) -> list[Cell]:
     """The checks of the task that call the borrowed function by its name, else all of them."""
     checks = checks_of(lab, loan.task)
-    return {cell.id for cell in checks if loan.name in free_names(cell.source)} or {cell.id for cell in checks}
+    return [cell for cell in checks if loan.name in free_names(cell.source)] or list(checks)

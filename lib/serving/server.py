@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import gc
 import os
 import signal
 import socket
@@ -117,6 +118,7 @@ def worker_app(
     @contextlib.asynccontextmanager
     async def lifespan(within: FastAPI) -> Any:
         async with inner(within) as state:
+            keep_what_is_there()
             _drain_at_sigterm(app.state.service, drain_s)
             yield state
 
@@ -131,6 +133,15 @@ def take_turns() -> None:
     slowest answers under load came in about half the time.
     """
     sys.setswitchinterval(0.0005)
+
+
+def keep_what_is_there() -> None:
+    """Let the collector pass over what a started server holds, libraries and model, for this whole process.
+
+    Under full load it looked at half a million objects every few seconds, for 70 to 160 ms, and found next to nothing.
+    """
+    gc.collect()
+    gc.freeze()
 
 
 def _drain_at_sigterm(service: Service, drain_s: float) -> None:

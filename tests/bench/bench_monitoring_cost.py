@@ -178,7 +178,7 @@ def _serve(name: str, folder: Path, port: int) -> None:
     from lib.monitoring.figures import Figures
     from lib.registry import LoadedVersion
     from lib.serving import create_app
-    from lib.serving.server import take_turns
+    from lib.serving.server import keep_what_is_there, take_turns
     from lib.settings import Settings
 
     take_turns()
@@ -193,6 +193,7 @@ def _serve(name: str, folder: Path, port: int) -> None:
         figures.show_bad_rows(0.0)
         more = {"figures": [figures], "extensions": [control_room(settings, figures=figures, every_s=EVERY_S)]}
     app = create_app(version, settings=settings, **more)
+    keep_what_is_there()
     # A connection that stands still with its process is not given up.
     uvicorn.run(app, port=port, log_level="warning", access_log=False, timeout_keep_alive=int(LONG_S))
 

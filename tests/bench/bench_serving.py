@@ -3,6 +3,9 @@
 All serve the same model (a scaler and a forest of 100) and are asked for the same house by the same client, which runs
 in a process of its own; rounds are interleaved. The no-op is our server (parsing, checks, log) with a constant for a
 model. Ours and the no-op have each prediction on the disk before they answer; the others keep no log.
+
+The slowest answers at half load are taken from many short windows, and their median is told: a shared machine stops for
+30 to 100 ms once in a second or two (a loop that only counts shows it), and one long window would measure just that.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ from typing import Any
 
 ROUNDS = 3
 SECONDS = 2.0
+HALF_LOAD_SECONDS = 0.5
+HALF_LOAD_WINDOWS = 7  # in each round
 CLIENTS = (1, 8, 64)
 TREES = 100
 COLUMNS = ("listed_month", "area_m2", "rooms", "age_years", "distance_km", "condition", "has_garden")
@@ -72,7 +77,11 @@ def _measure(ports: dict[str, int], folder: Path) -> tuple[Any, ...]:
                     lone.append(found["p50"])
         bare.append(float(_child("bare", folder)))
         half = rates["ours", max(CLIENTS)][-1] / 2
-        p99.append(_load("ours", ports["ours"], folder, clients=max(CLIENTS), rate=half)["p99"])
+        windows = [
+            _load("ours", ports["ours"], folder, clients=max(CLIENTS), rate=half, seconds=HALF_LOAD_SECONDS)["p99"]
+            for _ in range(HALF_LOAD_WINDOWS)
+        ]
+        p99.append(statistics.median(windows))
     return rates, lone, bare, p99
 
 
@@ -172,9 +181,11 @@ def _wait_until_up(port: int, server: subprocess.Popen[bytes], said: Path) -> No
             return
 
 
-def _load(name: str, port: int, folder: Path, *, clients: int, rate: float = 0.0) -> dict[str, float]:
+def _load(
+    name: str, port: int, folder: Path, *, clients: int, rate: float = 0.0, seconds: float = SECONDS
+) -> dict[str, float]:
     path, body = _question(name, folder)
-    arguments = ["load", str(port), path, str(clients), str(SECONDS), str(rate)]
+    arguments = ["load", str(port), path, str(clients), str(seconds), str(rate)]
     found: dict[str, float] = json.loads(_child(*arguments, text=body))
     return found
 
@@ -282,7 +293,7 @@ def _our_app(name: str, folder: Path) -> Any:
 
     from lib.registry import LoadedVersion
     from lib.serving import create_app
-    from lib.serving.server import take_turns
+    from lib.serving.server import keep_what_is_there, take_turns
     from lib.settings import Settings
 
     take_turns()
@@ -296,6 +307,7 @@ def _our_app(name: str, folder: Path) -> Any:
 
         lib.serving.bundle.array_path = lambda _model, _schema: None  # type: ignore[assignment]
         lib.serving.bundle.frame_path = lambda _model, _schema: lambda rows: np.zeros(len(rows))
+    keep_what_is_there()
     return app
 
 

@@ -15,22 +15,24 @@ from autograder.models import Grade, Lab
 from autograder.names import assigned_names, free_names
 from autograder.source import read_cells
 from autograder.trial import whole_submission
+from autograder.walls.sandbox import Sandbox
 from tests.labs.submissions import COURSE
 
 
 @pytest.fixture(scope="session")
 def grader() -> Callable[[str], ModuleGrader]:
-    """The grader of a module, made once."""
-    return cache(lambda module: ModuleGrader(COURSE, module))
+    """The grader of a module, made once; all share one process that has imported the course's packages."""
+    sandbox = Sandbox(COURSE)
+    return cache(lambda module: ModuleGrader(COURSE, module, sandbox=sandbox))
 
 
 @pytest.fixture(scope="session")
 def grade(grader: Callable[[str], ModuleGrader]) -> Callable[..., Grade]:
-    """Grade the solution of a module with the cells of a file in place of its own."""
+    """Grade the solution of a module with the cells of files in place of its own."""
 
-    def run(module: str, changes: Path | None = None) -> Grade:
-        cells = read_cells(changes) if changes else None
-        name = changes.stem if changes else "solution"
+    def run(module: str, *changes: Path) -> Grade:
+        cells = {cell: text for path in changes for cell, text in read_cells(path).items()}
+        name = "+".join(path.stem for path in changes) or "solution"
         return grader(module).grade_submission(whole_submission(grader(module), cells), name).grade
 
     return run
