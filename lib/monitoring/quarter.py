@@ -325,11 +325,12 @@ class _Quarter:
         """Of the sales that became known since the last morning, those whose price was asked for."""
         known = self._story.known(day, since=self._labelled)
         self._labelled = day
-        known = known[known["house_id"].isin(self._asked.keys())]
+        # Not `isin`, which looks at all that was ever asked each time.
+        known = known.assign(request_id=known["house_id"].map(self._asked)).dropna(subset=["request_id"])
         sold = pd.to_datetime(known["sold_on"], utc=True)
         return pd.DataFrame(
             {
-                "request_id": known["house_id"].map(self._asked),
+                "request_id": known["request_id"],
                 "known_at": sold + pd.Timedelta(hours=_SOLD_AT.hour),
                 "label": known[PRICE],
             }
