@@ -18,6 +18,7 @@ from autograder.errors import WireError
 
 MAX_BYTES = 32_000_000
 MAX_DEPTH = 40
+_PLAIN = frozenset([type(None), bool, str, int, float])
 _PLAIN_DICTS = (dict, OrderedDict, defaultdict, Counter)
 MAX_SAME_HASH = 100
 MAX_TABLES = 10_000  # with their columns and indexes: pandas takes a hundred times as long for each as for a number
@@ -70,7 +71,7 @@ def encode(value: object, handle: Encoder | None = None, depth: int = 0) -> Any:
     if value is None or isinstance(value, (bool, str, int, float)):
         return _scalar(value)
     if isinstance(value, list):
-        return [encode(item, handle, depth + 1) for item in value]
+        return [item if type(item) in _PLAIN else encode(item, handle, depth + 1) for item in value]
     if type(value) in (tuple, set, frozenset):
         return {"$": type(value).__name__, "v": [encode(item, handle, depth + 1) for item in value]}  # type: ignore[attr-defined]
     if type(value) in _PLAIN_DICTS:
@@ -90,7 +91,7 @@ def encode(value: object, handle: Encoder | None = None, depth: int = 0) -> Any:
 def decode(data: Any, handle: Callable[[Any], object] | None = None) -> Any:
     """The inverse of `encode`; exact builtin types come out, whatever subclass went in."""
     if isinstance(data, list):
-        return [decode(item, handle) for item in data]
+        return [decode(item, handle) if isinstance(item, (list, dict)) else item for item in data]
     if not isinstance(data, dict):
         return data
     kind = data["$"]
@@ -157,7 +158,7 @@ def _encode_pandas(value: object) -> dict[str, Any] | None:
             "v": _encode_column(value),
         }
     if isinstance(value, pd.DataFrame):
-        columns = [_encode_column(value.iloc[:, i]) for i in range(value.shape[1])]
+        columns = [_encode_column(column) for _, column in value.items()]
         return {"$": "frame", "columns": encode(list(value.columns)), "index": _encode_index(value.index), "v": columns}
     return None
 
@@ -183,14 +184,14 @@ def _encode_column(column: Any) -> dict[str, Any]:
             "categories": encode(dtype.categories.tolist()),
             "v": column.cat.codes.tolist(),
         }
-    if str(dtype).startswith(("datetime64[", "timedelta64[")) and getattr(dtype, "tz", None) is None:
-        return {"dtype": str(dtype), "v": column.astype("int64").tolist()}
-    extension = pd.api.types.is_extension_array_dtype(dtype)
-    if str(dtype) in ("bool", "object") or (dtype.kind in "iuf" and not extension):
-        return {"dtype": str(dtype), "v": [encode(item) for item in column.tolist()]}
+    name, extension = str(dtype), isinstance(dtype, pd.api.extensions.ExtensionDtype)
+    if name.startswith(("datetime64[", "timedelta64[")) and getattr(dtype, "tz", None) is None:
+        return {"dtype": name, "v": column.astype("int64").tolist()}
+    if name in ("bool", "object") or (dtype.kind in "iuf" and not extension):
+        return {"dtype": name, "v": encode(column.tolist())}
     if extension:
-        values = [None if pd.isna(item) else encode(item) for item in column.tolist()]
-        return {"dtype": str(dtype), "v": values}
+        pairs = zip(column.tolist(), column.isna().tolist(), strict=True)
+        return {"dtype": name, "v": encode([None if missing else item for item, missing in pairs])}
     raise WireError(f"column {column.name!r} of dtype {dtype} cannot travel")
 
 
@@ -217,11 +218,10 @@ def _decode_column(data: dict[str, Any]) -> Any:
     plain = pd.api.types.pandas_dtype(dtype)
     if isinstance(plain, np.dtype) and plain.kind not in "biufO":
         raise WireError(f"a column of dtype {dtype[:40]} is not one that was sent")  # "S2000000000" is 2 GB a cell
-    return (
-        pd.array(decode(data["v"]), dtype=dtype)
-        if dtype != "object"
-        else np.array(_object(decode(data["v"])), dtype=object)
-    )
+    values = decode(data["v"])
+    if dtype == "object":
+        return _object(values)
+    return np.array(values, dtype=plain) if isinstance(plain, np.dtype) else pd.array(values, dtype=plain)
 
 
 def _object(values: list[Any]) -> Any:
@@ -238,7 +238,7 @@ def _decode_frame(data: dict[str, Any], _: object) -> Any:
 
     index = _decode_index(data["index"])
     columns = decode(data["columns"])
-    frame = pd.DataFrame({i: pd.Series(_decode_column(v), index=index) for i, v in enumerate(data["v"])}, index=index)
+    frame = pd.DataFrame({i: _decode_column(v) for i, v in enumerate(data["v"])}, index=index)
     frame.columns = pd.Index(columns) if columns else pd.RangeIndex(0)
     return frame
 
