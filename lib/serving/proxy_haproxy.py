@@ -8,7 +8,7 @@ import socket
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from lib.child import start_child, stop_child
@@ -168,8 +168,13 @@ class HAProxy:
         return answer
 
     def _listening(self) -> bool:
-        with socket.socket(socket.AF_UNIX) as probe:
-            return probe.connect_ex(str(self._admin)) == 0
+        """It answers its admin socket: that one can be connected to before the port was tried, which may be taken."""
+        with suppress(OSError), socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(_ANSWER_S)
+            probe.connect(str(self._admin))
+            probe.sendall(b"show version\n")
+            return bool(probe.recv(1))
+        return False
 
     def _said(self) -> str:
         try:
