@@ -16,6 +16,7 @@ _VERSION = "app.kubernetes.io/version"
 _CANARY = "nginx.ingress.kubernetes.io"
 _SECRETS = ("mlops_ledger_uri", "mlops_redis_url")
 _SIGNER = "/run/signers/signing_key.pub"
+_BESIDE = {"MLOPS_TRACKING_URI": "http://mlflow:5000", "MLOPS_MONITOR_URL": "http://monitor:9109"}
 _GUARDED = {
     "MLOPS_ACCESS": "/access", "MLOPS_PSEUDONYM_KEYS": "/access/pseudonym_keys.json",
     "MLOPS_SIGNERS": json.dumps([_SIGNER]),
@@ -80,7 +81,7 @@ def compose_file(spec: Spec, *, image: str, name: str, secrets: str = "out/conta
             "image": image,
             "command": ["serve", "--host", "0.0.0.0", "--auth", "--model-version", str(version)],  # noqa: S104  of a container
             "deploy": {"replicas": count},
-            "environment": {"MLOPS_TRACKING_URI": "http://mlflow:5000", **_GUARDED},
+            "environment": {**_BESIDE, **_GUARDED},
             "configs": [{"source": "signing_key", "target": _SIGNER}],
             "secrets": list(_SECRETS),
             "volumes": ["state:/data", "access:/access"],

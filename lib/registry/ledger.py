@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -169,20 +168,20 @@ def open_ledger(settings: Settings) -> Ledger:
     uri = settings.ledger_store_uri
     label = shown_uri(uri)
     with _reaching(label):
-        engine = _engine(uri, os.getpid())
+        engine = _engine(uri)
         _ensure(engine, uri)
     return Ledger(engine, label)
 
 
 @functools.lru_cache(maxsize=16)
-def _engine(uri: str, _process: int) -> sa.Engine:
-    # The process is part of the key: a connection must not be shared with a forked child.
+def _engine(uri: str) -> sa.Engine:
+    # No pool: a file that was replaced must not stay open here, no connection may reach a forked child, and an engine
+    # that is kept no longer leaves none behind.
     if uri.startswith("sqlite"):
-        # No pool: a file that was replaced must not stay open here.
         return sa.create_engine(uri, poolclass=sa.NullPool, connect_args={"timeout": LOCK_TIMEOUT_S})
     driver = uri.replace("postgresql://", "postgresql+psycopg://", 1)
     arguments = {"connect_timeout": CONNECT_TIMEOUT_S} if driver.startswith("postgresql") else {}
-    return sa.create_engine(driver, pool_pre_ping=True, connect_args=arguments)
+    return sa.create_engine(driver, poolclass=sa.NullPool, connect_args=arguments)
 
 
 def _ensure(engine: sa.Engine, uri: str) -> None:

@@ -8,7 +8,7 @@ import json
 import pandas as pd
 import pytest
 
-from lib.__main__ import main
+from lib.cli import main
 from lib.governance.privacy_pseudonyms import concealing, ensure_keys
 from lib.settings import Settings
 from lib.versioning import snapshot, versions

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
 
@@ -119,6 +120,18 @@ def test_a_ledger_file_that_was_taken_away_is_made_anew(tmp_path):
     open_ledger(settings).append([entry("m", 1)])
     (tmp_path / "registry.db").unlink()
     assert open_ledger(settings).names() == []
+
+
+def test_no_connection_stays_open(server, tmp_path):
+    """Whoever has read the ledger holds nothing of PostgreSQL's any more."""
+    assert open_ledger(settings_in(tmp_path, ledger_uri=server)).names() is not None
+    others = "SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid != pg_backend_pid()"
+    watcher = sa.create_engine(server.replace("postgresql:", "postgresql+psycopg:"), isolation_level="AUTOCOMMIT")
+    with watcher.connect() as connection:
+        end = time.monotonic() + 30
+        while connection.execute(sa.text(others)).scalar_one():  # a backend ends a moment after its client has gone
+            assert time.monotonic() < end
+    watcher.dispose()
 
 
 def test_the_whole_lifecycle_runs_on_postgresql(server, tmp_path):
