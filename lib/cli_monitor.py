@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from lib.errors import MonitoringError
 from lib.settings import Settings
 
 if TYPE_CHECKING:
@@ -57,6 +56,7 @@ def add_monitor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _watch(options: argparse.Namespace) -> int:
+    from lib.cli_access import read_key
     from lib.cli_safeguards import safeguards
     from lib.monitoring.actions import FallBack, ManualMode
     from lib.monitoring.audit import ActionLog
@@ -71,7 +71,8 @@ def _watch(options: argparse.Namespace) -> int:
     asked = safeguards(settings)
     beside = Beside(
         settings, options.server, options.labels or settings.root / "labels", reference=options.reference,
-        key=_key(options.key_file), budget=lambda: _spent(options), admit=asked.admit,
+        key="" if options.key_file is None else read_key(options.key_file), budget=lambda: _spent(options),
+        admit=asked.admit,
     )  # fmt: skip
     folder, hook = settings.root / "monitoring", None
     rule = None if options.amount is None else Fallback(amount=options.amount, per=options.per)
@@ -104,13 +105,6 @@ def _money(text: str) -> float:
     if not 0 < amount < float("inf"):
         raise argparse.ArgumentTypeError(f"{text} is no amount above 0")
     return amount
-
-
-def _key(file: Path | None) -> str:
-    try:
-        return "" if file is None else file.read_text("ascii").strip()
-    except (OSError, ValueError) as error:
-        raise MonitoringError(f"{file} cannot be read as a key: {error}.") from error
 
 
 def _monitor(options: argparse.Namespace) -> int:

@@ -50,7 +50,11 @@ def audit_borrowed(course: Course, lab: Lab, *, tasks: tuple[str, ...] = (), wor
         for cell in cells
     }
     problems = []
-    for loan, earned in _tried(course, lab, loans, workers=workers).items():
+    found, proven = _tried(course, lab, loans, workers=workers)
+    for task in dict.fromkeys(loan.task for loan in loans if loan.task not in proven):
+        record[task]["ok"] = False
+        problems.append(f"{task}: nothing is proven: where loans are tried, the solution itself does not pass")
+    for loan, earned in found.items():
         entry = record[loan.task]
         entry["tried"] += 1
         if earned:
@@ -127,9 +131,15 @@ def _binds(signature: inspect.Signature, args: list[str], names: list[str]) -> b
     return True
 
 
-def _tried(course: Course, lab: Lab, loans: Iterable[Loan], *, workers: int) -> dict[Loan, list[str]]:
-    """The checks that each loan passes; one that spoils its kernel for the solution, or earns, is tried alone."""
+def _tried(
+    course: Course, lab: Lab, loans: Iterable[Loan], *, workers: int
+) -> tuple[dict[Loan, list[str]], frozenset[str]]:
+    """The checks that each loan passes, and the tasks whose solution passed after loans, where these failed.
+
+    What spoils its kernel for the solution, or earns, is tried alone.
+    """
     found: dict[Loan, list[str]] = {}
+    proven: set[str] = set()
     batches = [
         group[start : start + BATCH]
         for _, same in groupby(loans, key=lambda loan: (loan.task, loan.name))
@@ -140,7 +150,9 @@ def _tried(course: Course, lab: Lab, loans: Iterable[Loan], *, workers: int) -> 
         again: list[list[Loan]] = []
         for batch, grade in zip(batches, grade_trials(course, [_trial(lab, b) for b in batches], workers=workers)):  # noqa: B905 - one grade a batch
             *earned, own = _earned(lab, batch, grade)
-            if len(batch) > 1 and len(own) < len(_judges(lab, batch[0])):
+            if len(own) == len(_judges(lab, batch[0])):
+                proven.add(batch[0].task)
+            elif len(batch) > 1:
                 again += [batch[: len(batch) // 2], batch[len(batch) // 2 :]]
                 continue
             for loan, passed in zip(batch, earned, strict=True):
@@ -149,7 +161,7 @@ def _tried(course: Course, lab: Lab, loans: Iterable[Loan], *, workers: int) -> 
                 else:
                     found[loan] = passed
         batches = again
-    return found
+    return found, frozenset(proven)
 
 
 def _trial(lab: Lab, batch: Sequence[Loan]) -> Trial:
@@ -160,8 +172,8 @@ def _trial(lab: Lab, batch: Sequence[Loan]) -> Trial:
     )
     before = [cell for cell in task_slice(lab, task.id).cells if cell.role != "check"]
     cells = []
-    for number, loan in enumerate([*(loan.taken for loan in batch), ""]):
-        cells.append(Cell(f"loan-{number}", "code", "plain", f"{solution}\n{loan}", task.line))
+    for number, taken in enumerate([*(loan.taken for loan in batch), ""]):
+        cells.append(Cell(f"loan-{number}", "code", "plain", f"{solution}\n{taken}", task.line))
         cells += [replace(check, id=_id(check, number, place)) for place, check in enumerate(_judges(lab, batch[0]))]
     return Trial(replace(lab, cells=(*before, *cells)))
 

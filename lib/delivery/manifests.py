@@ -9,18 +9,13 @@ import yaml
 
 from lib.delivery.running import Spec
 from lib.errors import DeliveryError
-from lib.serving.kubernetes import Manifest, Serving, manifests
+from lib.serving.kubernetes import GUARDED, SIGNER, Manifest, Serving, manifests
 from lib.serving.proxy import TOP_WEIGHT
 
 _VERSION = "app.kubernetes.io/version"
 _CANARY = "nginx.ingress.kubernetes.io"
 _SECRETS = ("mlops_ledger_uri", "mlops_redis_url")
-_SIGNER = "/run/signers/signing_key.pub"
 _BESIDE = {"MLOPS_TRACKING_URI": "http://mlflow:5000", "MLOPS_MONITOR_URL": "http://monitor:9109"}
-_GUARDED = {
-    "MLOPS_ACCESS": "/access", "MLOPS_PSEUDONYM_KEYS": "/access/pseudonym_keys.json",
-    "MLOPS_SIGNERS": json.dumps([_SIGNER]),
-}  # fmt: skip
 _RESOLVER = "127.0.0.11:53"  # of compose's networks
 
 _HAPROXY = """\
@@ -81,8 +76,8 @@ def compose_file(spec: Spec, *, image: str, name: str, secrets: str = "out/conta
             "image": image,
             "command": ["serve", "--host", "0.0.0.0", "--auth", "--model-version", str(version)],  # noqa: S104  of a container
             "deploy": {"replicas": count},
-            "environment": {**_BESIDE, **_GUARDED},
-            "configs": [{"source": "signing_key", "target": _SIGNER}],
+            "environment": {**_BESIDE, **GUARDED},
+            "configs": [{"source": "signing_key", "target": SIGNER}],
             "secrets": list(_SECRETS),
             "volumes": ["state:/data", "access:/access"],
             "networks": ["back"],

@@ -16,7 +16,12 @@ USER = 10_001  # the image's
 ANSWER_S = 30  # how long what was taken may still be under way when the door is closed
 _SECRETS = ("mlops_ledger_uri", "mlops_redis_url")
 _ACCESS = ("access.db", "token.key", "pseudonym_keys.json")
-_SIGNER = "signing_key.pub"
+SIGNER = "/run/signers/signing_key.pub"
+GUARDED = {
+    "MLOPS_ACCESS": "/access", "MLOPS_PSEUDONYM_KEYS": "/access/pseudonym_keys.json",
+    "MLOPS_SIGNERS": json.dumps([SIGNER]),
+}  # fmt: skip
+"""Where a server in a container finds who may, what pseudonyms are made with, and whose signature is believed."""
 _WHY = {
     "ServiceAccount": "An identity of its own, which may do nothing: the server never asks Kubernetes for anything.",
     "PersistentVolumeClaim": "The prediction log. Every replica adds files of its own, so all may share one folder.",
@@ -150,12 +155,12 @@ def _deployment(serving: Serving) -> Manifest:
 
 def signers_volume(serving: Serving) -> Manifest:
     """Where the public keys come from, for whoever loads a model."""
-    return {"name": "signers", "configMap": {"name": serving.signers, **_items(_SIGNER)}}
+    return {"name": "signers", "configMap": {"name": serving.signers, **_items(SIGNER.rpartition("/")[2])}}
 
 
 def believed_signers() -> Manifest:
     """The setting that names them; the volume is mounted at /run/signers."""
-    return {"name": "MLOPS_SIGNERS", "value": json.dumps([f"/run/signers/{_SIGNER}"])}
+    return {"name": "MLOPS_SIGNERS", "value": GUARDED["MLOPS_SIGNERS"]}
 
 
 def _container(serving: Serving) -> Manifest:
@@ -168,9 +173,7 @@ def _container(serving: Serving) -> Manifest:
             {"name": "PORT", "value": str(serving.port)},
             {"name": "MLOPS_TRACKING_URI", "value": serving.tracking_uri},
             *([{"name": "MLOPS_MONITOR_URL", "value": serving.monitor_url}] if serving.monitor_url else []),
-            {"name": "MLOPS_ACCESS", "value": "/access"},
-            {"name": "MLOPS_PSEUDONYM_KEYS", "value": "/access/pseudonym_keys.json"},
-            believed_signers(),
+            *({"name": name, "value": value} for name, value in GUARDED.items()),
         ],
         "ports": [{"name": "http", "containerPort": serving.port}],
         # A start may take minutes where the disk is slow; after it, a process that is stuck is replaced within 30 s.

@@ -110,3 +110,10 @@ def test_nothing_is_left_of_it(tmp_path):
         _, said = child.communicate()
     assert child.returncode == 1
     assert "start again" in said
+
+
+def test_elsewhere_every_run_starts_by_itself(monkeypatch):
+    """Where the libraries do not stand a fork, nothing is kept warm and nothing is named in the environment."""
+    monkeypatch.setattr(sys, "platform", "darwin")
+    with warm_python({}) as found:
+        assert found == {}

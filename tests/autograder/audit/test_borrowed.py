@@ -43,6 +43,15 @@ def test_a_task_that_asks_for_more_is_safe(variant) -> None:
     assert part.problems == ()
 
 
+def test_where_the_solution_fails_nothing_is_proven(variant) -> None:
+    """That no loan earns says nothing about a check that nobody passes."""
+    nobody = 'first(True, "no")\nexpect(attempt(first, 1, "no")[1], "KeyError")'
+    part = audit_module(variant((GUARD, DEMAND), (CHECK, nobody)), "words", Scope(("borrowed",), ("code-guard",)))
+    assert part.record["borrowed"]["code-guard"]["ok"] is False
+    (problem,) = part.problems
+    assert problem.startswith("code-guard: nothing is proven")
+
+
 def test_a_value_has_nothing_to_borrow(course: Course) -> None:
     """Tasks that assign a value are named as such."""
     part = audit_module(course, "words", Scope(("borrowed",), ("theory-rare",)))
