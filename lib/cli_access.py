@@ -108,17 +108,9 @@ def _grant(options: argparse.Namespace) -> int:
     return _key(options) if first else 0
 
 
-def read_key(file: Path) -> str:
-    """The key that a program shows; raises AccessError for a file that cannot be read as one."""
-    from lib.errors import AccessError
-
-    try:
-        return file.read_text("ascii").strip()
-    except (OSError, ValueError) as error:
-        raise AccessError(f"{file} cannot be read as a key: {error}.") from error
-
-
 def _adopt(options: argparse.Namespace) -> int:
+    from lib.governance.people import read_key
+
     text = read_key(options.key_file)
     with _opened(options) as (people, trail):
         person = people.put(options.person, options.role)

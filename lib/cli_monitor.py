@@ -56,8 +56,8 @@ def add_monitor(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 
 def _watch(options: argparse.Namespace) -> int:
-    from lib.cli_access import read_key
     from lib.cli_safeguards import safeguards
+    from lib.governance.people import read_key
     from lib.monitoring.actions import FallBack, ManualMode
     from lib.monitoring.audit import ActionLog
     from lib.monitoring.beside import Beside, monitor_app

@@ -198,6 +198,14 @@ class People:
             self._database.execute(statement, values)
 
 
+def read_key(path: Path) -> str:
+    """The key that a program shows; raises AccessError for a file that cannot be read as one."""
+    try:
+        return path.read_text("ascii").strip()
+    except (OSError, ValueError) as error:
+        raise AccessError(f"{path} cannot be read as a key: {error}.") from error
+
+
 def _writable(path: Path) -> sqlite3.Connection:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.touch(mode=0o600)
