@@ -65,6 +65,13 @@ def build_module(course: Course, module: str, *, execute: bool = True) -> Lab:
     return lab
 
 
+def build_page(course: Course, page: str) -> Lab:
+    """Write `labs/<page>.ipynb`, a notebook without points, from its source; SourceError when it cannot be."""
+    lab = _load_page(course, page)
+    _write(student_notebook(lab), course.page(page))
+    return lab
+
+
 def stale_files(course: Course, module: str) -> list[str]:
     """Built notebooks that no longer equal what the source makes, as reasons; empty when all is up to date.
 
@@ -88,6 +95,16 @@ def stale_files(course: Course, module: str) -> list[str]:
             have = _without_outputs(have)
         if _text(have) != _text(notebook):
             stale.append(f"{shown} is not what {lab.module}.py makes; run `make build`")
+    return stale
+
+
+def stale_pages(course: Course) -> list[str]:
+    """The course's pages that no longer equal what their sources make, as reasons."""
+    stale = []
+    for page in course.pages:
+        path, wanted = course.page(page), _text(student_notebook(_load_page(course, page)))
+        if not path.exists() or path.read_text("utf-8") != wanted:
+            stale.append(f"{path.relative_to(course.root)} is not what {page}.py makes; run `make build`")
     return stale
 
 
@@ -210,6 +227,13 @@ def _write(notebook: NotebookNode, path: Path) -> None:
 
 def _text(notebook: NotebookNode) -> str:
     return str(nbformat.writes(notebook)).rstrip("\n") + "\n"
+
+
+def _load_page(course: Course, page: str) -> Lab:
+    lab = read_lab(course.page_source(page))
+    if lab.graded:
+        raise SourceError(f"{lab.at(lab.graded[0])}: {lab.graded[0].id!r} has points, and a page has none")
+    return lab
 
 
 def _check_points(lab: Lab, course: Course) -> None:

@@ -45,13 +45,18 @@ def _course(arguments: argparse.Namespace) -> Course:
 
 
 def _build(course: Course, arguments: argparse.Namespace) -> int:
-    from autograder.build import build_module, minutes, stale_files
+    from autograder.build import build_module, build_page, minutes, stale_files, stale_pages
 
-    modules = arguments.modules or [module.id for module in course.modules]
+    modules = arguments.modules or [*course.pages, *(module.id for module in course.modules)]
+    pages = [name for name in modules if name in course.pages]
+    modules = [name for name in modules if name not in pages]
     if arguments.check:
-        stale = [reason for module in modules for reason in stale_files(course, module)]
-        print("\n".join(stale) or f"{len(modules)} modules are up to date")
+        stale = [*(reason for module in modules for reason in stale_files(course, module)), *stale_pages(course)]
+        print("\n".join(stale) or f"{len(modules) + len(course.pages)} notebooks are up to date")
         return 1 if stale else 0
+    for page in pages:
+        build_page(course, page)
+        print(f"{page}: built (a page without points)")
     for module in modules:
         split = minutes(build_module(course, module, execute=not arguments.no_execute))
         print(f"{module}: built ({split['theory']:g} minutes of theory, {split['practice']:g} of practice)")

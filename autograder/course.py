@@ -60,6 +60,7 @@ class Module(_Frozen):
 class Course(_Frozen):
     """A course directory: `solutions/` with this file and the sources, `labs/` with what is built from them.
 
+    `pages` are notebooks without points, `labs/<page>.ipynb`, each made from `solutions/<page>.py`.
     `submissions` is a folder in it that holds known right and wrong answers, `<module>/alt_*.py` and `wrong_*.py`.
     """
 
@@ -70,6 +71,7 @@ class Course(_Frozen):
     mounts: tuple[str, ...] = ()
     release: tuple[str, ...] = ()
     late: LatePolicy | None = None
+    pages: tuple[str, ...] = ()
     submissions: str | None = None
     hostile: str | None = None
     modules: tuple[Module, ...]
@@ -99,6 +101,12 @@ class Course(_Frozen):
 
     def student_notebook(self, module: str) -> Path:
         return self.root / "labs" / module / f"{module}.ipynb"
+
+    def page_source(self, page: str) -> Path:
+        return self.root / "solutions" / f"{page}.py"
+
+    def page(self, page: str) -> Path:
+        return self.root / "labs" / f"{page}.ipynb"
 
 
 def load_course(root: Path | str = ".") -> Course:

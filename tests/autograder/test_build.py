@@ -11,7 +11,15 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from autograder.build import build_module, instructor_notebook, load_lab, stale_files, student_notebook
+from autograder.build import (
+    build_module,
+    build_page,
+    instructor_notebook,
+    load_lab,
+    stale_files,
+    stale_pages,
+    student_notebook,
+)
 from autograder.course import Course, load_course
 from autograder.errors import GraderError, SourceError
 from autograder.grading import ModuleGrader
@@ -177,3 +185,18 @@ def test_missing_course_and_module_say_what_is_there(course: Course, tmp_path: P
         course["wrods"]
     with pytest.raises(SourceError, match="does not exist"):
         read_lab(tmp_path / "words.py")
+
+
+def test_a_page_has_no_points_and_is_built_as_labs_are(copy: Course) -> None:
+    """A notebook beside the modules is made from its source, goes stale with it, and may not be graded."""
+    course = copy.model_copy(update={"pages": ("start",)})
+    source = course.page_source("start")
+    source.write_text('# %% [markdown] id="welcome"\n# # Welcome\n', "utf-8")
+    build_page(course, "start")
+    assert [cell.source for cell in nbformat.read(course.page("start"), as_version=4).cells] == ["# Welcome"]
+    assert stale_pages(course) == []
+    source.write_text('# %% [markdown] id="welcome"\n# # Good morning\n', "utf-8")
+    assert stale_pages(course) == ["labs/start.ipynb is not what start.py makes; run `make build`"]
+    source.write_text(course.source("words").read_text("utf-8"), "utf-8")
+    with pytest.raises(SourceError, match="has points, and a page has none"):
+        build_page(course, "start")

@@ -68,4 +68,4 @@ def test_errors_are_one_line_on_stderr(tmp_path: Path, capsys: pytest.CaptureFix
 def test_build_check_fails_on_stale_files(course: Course, capsys: pytest.CaptureFixture[str]) -> None:
     """`autograder build --check` is for continuous integration: 0 when current."""
     assert main(["--course", str(course.root), "build", "--check"]) == 0
-    assert capsys.readouterr().out == "1 modules are up to date\n"
+    assert capsys.readouterr().out == "1 notebooks are up to date\n"

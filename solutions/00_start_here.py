@@ -1,0 +1,2 @@
+# %% [markdown] id="start"
+# # Start here
