@@ -20,7 +20,7 @@ release: $(READY)  ## write what students get to out/release
 	@autograder release --out out/release
 
 test: $(READY)  ## run all tests and replay the solution notebooks (TESTS=path JOBS=1 for less)
-	@pytest -n $(JOBS) --dist loadfile --durations 20 --nbval $(addprefix --nbval-sanitize-with=,$(wildcard assets/nbval.cfg)) $(TESTS)
+	@pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations 20 --nbval $(addprefix --nbval-sanitize-with=,$(wildcard assets/nbval.cfg)) $(TESTS)
 
 soak: $(READY)  ## grade hundreds of submissions in a row, and attack every module: hours of use in minutes
 	@pytest tests/soak/soak_*.py -s

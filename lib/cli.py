@@ -40,6 +40,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LibError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print("stopped before the end", file=sys.stderr)
+        return 130
     return code
 
 

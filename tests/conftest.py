@@ -14,6 +14,8 @@ import pytest
 # Material that tests read: notebooks and cells that are not tests themselves, some of them wrong on purpose.
 collect_ignore_glob = ["*.ipynb", "courses/*", "submissions/*", "hostile/*"]
 
+# Files of minutes go to the workers first, so that none of them works alone at the end.
+LONG = ("tests/test_container.py", "tests/labs/", "tests/autograder/test_hostile.py", "tests/test_demo.py")
 INHERITED = ("GIT_", "LAB_", "MLFLOW_", "MLOPS_", "NBGRADER_", "DVC_", "REDIS_")
 QUIET = {
     # Hidden inputs are drawn from it: the same ones at each run, so that a red test is a change and not the dice.
@@ -34,6 +36,11 @@ def pytest_configure() -> None:
     os.environ.update(QUIET)
     # nbgrader and dvc start alembic and git by name: find this environment's, whether or not it was activated.
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first; each file's tests stay together and in order."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONG))
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 from autograder.audit.known import Kind, Known, known_submissions
+from autograder.build import load_lab
 from autograder.course import load_course
+from autograder.names import assigned_names, free_names
 from autograder.source import read_cells
 
 ROOT = Path(__file__).parents[2]
 COURSE = load_course(ROOT)
 MODULES = [module.id for module in COURSE.modules]
+LABS = cache(partial(load_lab, COURSE))
 
 
 def known(kind: Kind) -> list[Known]:
@@ -29,25 +33,22 @@ def sample(kind: Kind) -> list[Known]:
     if os.environ.get("KNOWN") == "all":
         return known(kind)
     chosen, seen = [], set()
-    for submission in sorted(known(kind), key=lambda each: len(_cells(each)) > 1):
-        tasks = {(submission.module, task) for task in _cells(submission)}
+    for submission in sorted(known(kind), key=lambda each: len(cells_of(each)) > 1):
+        tasks = {(submission.module, task) for task in cells_of(submission)}
         if tasks - seen or submission.path.stem in ("wrong_borrowed", "wrong_peeks_at_truth"):
             chosen.append(submission)
             seen |= tasks
     return chosen
 
 
-def together(kind: Kind) -> list[list[Known]]:
-    """The same submissions in as few notebooks as may be: two that change a cell are in different ones.
-
-    KNOWN=all: one in each.
-    """
+def together(submissions: list[Known], clash: Callable[[Known, Known], bool]) -> list[list[Known]]:
+    """The same submissions in as few notebooks as may be, two that clash in different ones; KNOWN=all: one in each."""
     notebooks: list[list[Known]] = []
-    for submission in known(kind):
+    for submission in submissions:
         others = [
             each for each in notebooks
             if os.environ.get("KNOWN") != "all" and each[0].module == submission.module
-            and not any(_cells(other) & _cells(submission) for other in each)
+            and not any(clash(other, submission) for other in each)
         ]  # fmt: skip
         if others:
             others[0].append(submission)
@@ -56,6 +57,35 @@ def together(kind: Kind) -> list[list[Known]]:
     return notebooks
 
 
+def same_task(one: Known, other: Known) -> bool:
+    """Whether both change a cell."""
+    return bool(cells_of(one) & cells_of(other))
+
+
+def same_verdict(one: Known, other: Known) -> bool:
+    """Whether a check judges cells of both, or a cell of one builds on a cell of the other: which was it that lost?"""
+    lab = LABS(one.module)
+    checks = [{*check.targets, check.id} for check in lab.with_role("check")]
+    ones, others = cells_of(one), cells_of(other)
+    return (
+        same_task(one, other)
+        or any(ones & judged and others & judged for judged in checks)
+        or any(ones & _built_on(one.module, cell) for cell in others)
+        or any(others & _built_on(one.module, cell) for cell in ones)
+    )
+
+
 @cache
-def _cells(submission: Known) -> frozenset[str]:
+def _built_on(module: str, cell: str) -> frozenset[str]:
+    """The cells that stand on the names of `cell`, at once or through others."""
+    names, found = set(assigned_names(LABS(module)[cell].source)), set()
+    for each in LABS(module).cells:
+        if each.kind == "code" and each.role != "check" and each.id != cell and free_names(each.source) & names:
+            found.add(each.id)
+            names |= assigned_names(each.source)
+    return frozenset(found)
+
+
+@cache
+def cells_of(submission: Known) -> frozenset[str]:
     return frozenset(read_cells(submission.path))

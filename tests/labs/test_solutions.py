@@ -8,7 +8,7 @@ from autograder.audit.known import Known, points_by_rubric
 from autograder.merge import Submission
 from autograder.models import Outcome
 from tests.labs.conftest import reasons
-from tests.labs.submissions import COURSE, MODULES, together
+from tests.labs.submissions import COURSE, MODULES, known, same_task, together
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -28,7 +28,9 @@ def test_blank_lab_earns_nothing(module: str, grader) -> None:
     assert {check.outcome for check in graded.checks} == {Outcome.NOT_ATTEMPTED}, reasons(graded)
 
 
-@pytest.mark.parametrize("submissions", together("alt"), ids=lambda submissions: "+".join(map(str, submissions)))
+@pytest.mark.parametrize(
+    "submissions", together(known("alt"), same_task), ids=lambda submissions: "+".join(map(str, submissions))
+)
 def test_other_right_answers_keep_everything(submissions: list[Known], grade) -> None:
     """Right answers written quite differently lose nothing; those to different tasks are handed in together."""
     graded = grade(submissions[0].module, *(each.path for each in submissions))

@@ -5,16 +5,40 @@ from __future__ import annotations
 import pytest
 
 from autograder.audit.known import Known, misses
+from autograder.audit.trials import lost
 from tests.labs.conftest import reasons
-from tests.labs.submissions import MODULES, known, sample
+from tests.labs.submissions import LABS, MODULES, cells_of, known, same_verdict, sample, together
+
+TOGETHER = together(sample("wrong"), same_verdict)
 
 
-@pytest.mark.parametrize("submission", sample("wrong"), ids=str)
-def test_mistakes_lose_where_they_say(submission: Known, grade_slice) -> None:
-    """The rubric lines that the file names lose points; the others keep theirs, unless they build on the mistake."""
-    assert submission.loses, f"{submission} does not say where it loses: add a line `# loses: code`"
-    graded = grade_slice(submission.module, submission.path)
-    assert not misses(submission, graded), reasons(graded)
+@pytest.mark.parametrize("submissions", TOGETHER, ids=lambda submissions: "+".join(map(str, submissions)))
+def test_mistakes_lose_where_they_say(submissions: list[Known], grade, grade_slice) -> None:
+    """The rubric lines that the file names lose points; the others keep theirs, unless they build on the mistake.
+
+    Of mistakes in different tasks, in one notebook, each loses in the checks of its own task.
+    """
+    for submission in submissions:
+        assert submission.loses, f"{submission} does not say where it loses: add a line `# loses: code`"
+    if len(submissions) == 1:
+        graded = grade_slice(submissions[0].module, submissions[0].path)
+        assert not misses(submissions[0], graded), reasons(graded)
+        return
+    graded = grade(submissions[0].module, *(each.path for each in submissions))
+    losing = {check.cell: check.rubric for check in lost(graded)}
+    assert set(losing.values()) <= set().union(*(each.loses | each.may_lose for each in submissions)), reasons(graded)
+    for submission in submissions:
+        own = own_checks(submission)
+        expected = submission.loses & set(own.values())
+        assert expected, f"no check of {submission} itself is in {', '.join(submission.loses)}"
+        kept = expected - {rubric for cell, rubric in own.items() if cell in losing}
+        assert not kept, f"{submission} keeps all of its own points of {', '.join(kept)}: {reasons(graded)}"
+
+
+def own_checks(submission: Known) -> dict[str, str]:
+    """The rubric line of each graded cell that judges what the file changes, by id."""
+    graded = LABS(submission.module).graded
+    return {cell.id: cell.rubric for cell in graded if {cell.id, *cell.targets} & cells_of(submission)}
 
 
 @pytest.mark.parametrize("module", MODULES)
