@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import socket
@@ -172,3 +173,22 @@ def test_waiting_server_trains_nothing(tmp_path, monkeypatch):
     assert ready.status_code == 503
     assert "Register a run first" in ready.json()["refused"]["reason"]
     assert "training" not in (tmp_path / "said").read_text()
+
+
+def test_ctrl_c_ends_any_command_in_a_line(tmp_path):
+    """In the middle of a quarter: no traceback, no picture of half of it, no process left."""
+    with process(["-m", "lib", "ct", "--out", str(tmp_path / "ct")], tmp_path) as child:
+        wait((tmp_path / "ct" / "work").exists)
+        child.send_signal(signal.SIGINT)
+        assert child.wait(WAIT_S) == 130
+        assert (tmp_path / "said").read_text() == "stopped before the end\n"
+        assert not list((tmp_path / "ct").glob("ct.*"))
+        wait(lambda: not _lives(child.pid))
+
+
+def _lives(group: int) -> bool:
+    try:
+        os.killpg(group, 0)
+    except ProcessLookupError:
+        return False
+    return True
