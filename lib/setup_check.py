@@ -89,10 +89,10 @@ def _trouble(pin: Requirement) -> str:
 
 
 def _lib(root: Path) -> Point:
-    home = Path(__file__).resolve().parents[1]
-    if home == root.resolve():
+    home = Path(__file__).resolve().parent
+    if home == (root / "lib").resolve():
         return Point("lib", "comes from this folder")
-    return Point("lib", trouble=f"comes from {home}, another copy of the course: run `make setup` in {root}")
+    return Point("lib", trouble=f"comes from {home.parent}, another copy of the course: run `make setup` in {root}")
 
 
 def _git() -> Point:
