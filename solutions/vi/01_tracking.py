@@ -49,7 +49,7 @@
 # %% [markdown] id="after-luck" source="8403cd15593a"
 # Một công thức, hai mươi bữa ăn. Giả sử bạn chạy hai lần rồi giữ lại con số đẹp hơn, chắc bạn đã báo cáo là có tiến bộ. Từ đó
 # nảy ra hai câu hỏi mà nửa đầu bài lab này sẽ trả lời. Tôi phải ghi lại những gì để *chính lượt chạy này* quay trở lại? Và
-# làm sao phân biệt tốt hơn với may hơn?
+# làm sao phân biệt tốt hơn với may mắn hơn?
 
 # %% [markdown] id="six-things" source="741f58af4a0a"
 # ## 2 · Sáu điều, đủ cả sáu, trong mọi lượt chạy
@@ -108,7 +108,7 @@
 # Trong sáu điều ấy, bạn trả lại những điều nào vì còn thiếu? Chọn đủ, và đừng chọn thừa.
 
 # %% [markdown] id="better-or-luckier" source="f56895a1de6d"
-# ## 3 · Tốt hơn, hay may hơn?
+# ## 3 · Tốt hơn, hay may mắn hơn?
 #
 # **Thời lượng: 7 phút**
 #
@@ -164,7 +164,7 @@
 # **Thử đoán.** Chuyện gì xảy ra khi trang web gửi `area_sqft`, trong khi mô hình được hứa là `area_m2`?
 
 # %% [markdown] id="after-signature" source="d915e9b2e621"
-# Một lời từ chối to rõ, và như vậy là tốt: không có lời hứa ấy, mô hình sẽ nhận bất cứ thứ gì nằm ở cột đầu tiên rồi thản
+# Từ chối thẳng thừng, và như vậy là tốt: không có lời hứa ấy, mô hình sẽ nhận bất cứ thứ gì nằm ở cột đầu tiên rồi thản
 # nhiên định giá.
 
 # %% [markdown] id="theory-parts-question" source="bdda93a7b974"
@@ -209,7 +209,7 @@
 # - **F** Các dòng từ 10,001 đến 14,000 được thay bằng 4,000 căn nhà khác
 
 # %% [markdown] id="honest-choice" source="2a922d095f6b"
-# ## 6 · Kẻ giỏi nhất trong hai mươi luôn tự tâng bốc mình
+# ## 6 · Kẻ thắng giữa hai mươi ứng viên hay tự tâng bốc mình
 #
 # **Thời lượng: 6 phút**
 #
@@ -261,8 +261,8 @@
 # **Thời lượng: 5 phút**
 #
 # `random_state=0` chỉ giữ yên một cặp xúc xắc. Một lượt chạy còn gieo những cặp khác. Có bộ sinh số ngẫu nhiên *toàn cục* của
-# numpy, mà mọi lời gọi bất cẩn đều dùng chung. Có thứ tự: của dòng và cột, đúng như khi đọc từ tệp, và của một `set`, thứ mà
-# Python xáo lại trong mỗi tiến trình. Đến số luồng cũng đáng kể, vì cộng theo thứ tự khác thì làm tròn khác.
+# numpy, mà mọi lời gọi bất cẩn đều dùng chung. Có thứ tự của dòng và cột, y như khi đọc từ tệp; có thứ tự của một `set`, thứ
+# mà Python xáo lại trong mỗi tiến trình. Đến số luồng cũng đáng kể, vì cộng theo thứ tự khác thì làm tròn khác.
 #
 # **Thử đoán.** Dòng đầu tiên cộng ba số theo hai thứ tự. Các dòng sau in cùng một tập hợp, trong hai tiến trình. Có mấy điều
 # bất ngờ?
@@ -387,7 +387,7 @@
 # *Ngộ nhận: chia ngẫu nhiên là an toàn, và cột nào trong bảng cũng vậy.*
 #
 # Công ty môi giới mở chi nhánh ở những thị trấn khác, mà tệp dữ liệu của họ có những cột bạn chưa từng nghe tên. `home` là một
-# tệp như thế, đúng như ngày cuối cùng của nó. Hãy viết hai hàm phải dùng được ở mọi thị trấn.
+# tệp như thế, ghi những gì đã biết tính đến ngày cuối cùng của nó. Hãy viết hai hàm dùng được ở mọi thị trấn.
 #
 # `target_leaks(history)` liệt kê những cột không được dùng vì chúng để lộ cuộc mua bán. Hãy xét mọi cột, trừ `house_id`,
 # `listed_on`, `sold_on` và giá. Hai triệu chứng chính là hai triệu chứng ở mục 7: để trống ở mọi nơi giá còn trống, hoặc đi sát
@@ -499,7 +499,7 @@
 #   sách giá của từng dòng trong `rows`, theo thứ tự.
 #
 # Kết quả sẽ vào cỡ nào: công thức thắng cuộc sai khoảng một phần năm đến một phần ba mức sai của giá trung bình. Ở những thị
-# trấn trôi đều, chia ngẫu nhiên sẽ chọn một công thức khác, mà về sau sai gấp hai, gấp ba lần.
+# trấn giá trôi đều, chia ngẫu nhiên sẽ chọn một công thức khác, mà về sau sai gấp hai, gấp ba lần.
 #
 # <details><summary>Gợi ý 1: đường đi</summary>
 #
@@ -558,12 +558,12 @@
 # ## Bạn đã làm được gì
 #
 # - Bạn đã ghi các lượt chạy bằng MLflow thuần để có thể lặp lại, và thấy rằng con số trên tập huấn luyện chỉ xếp hạng trí nhớ.
-# - Bạn đã phân biệt may mắn với tiến bộ nhờ so từng cặp và sai số chuẩn, và đo được kẻ giỏi nhất trong hai mươi tự tâng bốc mình
-#   đến đâu.
+# - Bạn đã phân biệt may mắn với tiến bộ nhờ so từng cặp và sai số chuẩn, và đo được kẻ thắng giữa hai mươi ứng viên tự tâng bốc
+#   mình đến đâu.
 # - Bạn đã chọn giữa những lượt chạy hỏng và những lượt gặp may, theo các quy tắc định sẵn từ trước.
 # - Bạn đã chứng minh tệp nào huấn luyện lượt nào, và khi nào thì không thể chứng minh.
 # - Bạn đã chặn tương lai ở ngoài: hai kiểu cột rò rỉ, và một cách chia tôn trọng ngày bán.
-# - Bạn đã làm một lượt chạy lặp lại đến từng bit, và một công cụ theo dõi biết hỏng thì kêu to.
+# - Bạn đã làm một lượt chạy lặp lại đến từng bit, và một công cụ theo dõi biết kêu to khi hỏng.
 # - Hệ thống của bạn đã chọn và huấn luyện công thức ở những thị trấn nó chưa từng thấy, và một lượt chạy của nó lặp lại đúng đến
 #   chữ số cuối cùng.
 #
