@@ -15,6 +15,10 @@ export DO_NOT_TRACK := true
 export DVC_NO_ANALYTICS := 1
 unexport PYTHONPATH PYTHONHOME
 
+# Says so, and stops, when a program already listens on the chosen port.
+need_free_port = [ -z "$(1)" ] || ! (exec 3<>/dev/tcp/127.0.0.1/$(1)) 2>/dev/null || { \
+	echo "Port $(1) of this machine is taken by another program: stop that one, or choose another port with PORT=."; exit 1; }
+
 .DEFAULT_GOAL := help
 .PHONY: help setup lab mlflow serve autoscale pipeline ct deliver cluster monitor report cost clean
 
@@ -27,8 +31,11 @@ setup: $(READY)  ## make .venv from the lock (PYTHON=python3.12 and VENV=folder 
 $(READY): $(LOCKS) pyproject.toml $(wildcard .ci/*)
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" .ci/setup
 
-lab: $(READY)  ## open the labs in JupyterLab on this machine
-	@OMP_NUM_THREADS=1 jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.port_retries=50 --ServerApp.root_dir=labs \
+lab: $(READY)  ## open the labs in JupyterLab, at the start page (PORT=8888)
+	@$(call need_free_port,$(PORT))
+	@OMP_NUM_THREADS=1 JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" JUPYTERLAB_WORKSPACES_DIR="$(CURDIR)/out/jupyter" \
+		jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=labs --LabApp.default_url=/lab/tree/00_start_here.ipynb \
+		$(if $(PORT),--ServerApp.port=$(PORT) --ServerApp.port_retries=0,--ServerApp.port_retries=50) \
 		$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
 
 mlflow: $(READY)  ## show a lab's runs in MLflow's own pages (MODULE=01_tracking PORT=5000)

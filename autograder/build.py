@@ -5,6 +5,7 @@ The student's notebook is made by nbgrader's own preprocessors, so it is what `n
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 from pathlib import Path
@@ -167,13 +168,13 @@ def executed(notebook: NotebookNode, course: Course, module: str) -> NotebookNod
             record_timing=False,
             coalesce_streams=True,
         )
-        try:
+        with contextlib.suppress(CellExecutionError):  # what failed, a check or another cell, stands in the outputs
             client.execute(env=environment, cleanup_kc=True)
-        except CellExecutionError as error:
-            failing = [c.id for c in notebook.cells if any(o.output_type == "error" for o in c.get("outputs", []))]
+    for cell in notebook.cells:
+        for error in (output for output in cell.get("outputs", []) if output.output_type == "error"):
             raise GraderError(
-                f"the solution of {module} does not run; cell {', '.join(failing)} raised {error.ename}: {error.evalue}"
-            ) from error
+                f"the solution of {module} does not run; cell {cell.id} raised {error.ename}: {error.evalue}"
+            )
     notebook.metadata = nbformat.from_dict(_notebook_metadata())
     return notebook
 
@@ -184,7 +185,9 @@ def _notebook_metadata() -> dict[str, Any]:
 
 def _notebook_cell(cell: Cell) -> NotebookNode:
     make = new_code_cell if cell.kind == "code" else new_markdown_cell
-    metadata: dict[str, Any] = {"tags": list(cell.tags)} if cell.tags else {}
+    # "Run All" goes on behind a check that fails: without the tag it ends at the first question that is still open.
+    tags = [*cell.tags, *(["raises-exception"] if cell.role == "check" else [])]
+    metadata: dict[str, Any] = {"tags": tags} if tags else {}
     if cell.folded:
         metadata["jupyter"] = {"source_hidden": True}
     if cell.role in ("task", "check", "written"):

@@ -11,7 +11,7 @@ from autograder.course import Course
 from autograder.errors import GraderError
 from autograder.source import BEGIN_HIDDEN, BEGIN_SOLUTION
 
-STUDENT_HALF = ("__init__.py", "lab.py")
+STUDENT_HALF = ("__init__.py", "lab.py", "progress.py")
 _SKIPPED = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.pyc")
 
 

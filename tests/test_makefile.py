@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -104,11 +105,31 @@ def test_targets_use_the_environment_and_nothing_else(course):
     """Programs come from .venv, wherever the course lies and whatever is on PATH."""
     assert "called: autograder build" in make(course, "build").stdout
     assert "called: autograder grade assets/sample_class --out out/demo" in make(course, "demo").stdout
-    assert "--ServerApp.ip=127.0.0.1" in make(course, "lab").stdout
     assert (
         "called: python -m lib autoscale --seconds 30 --peak 9"
         in make(course, "autoscale", "SECONDS=30", "AUTOSCALE_OPTIONS=--peak 9").stdout
     )
+
+
+def test_lab_opens_the_start_page_on_this_machine_only(course):
+    """JupyterLab starts on the first page; without PORT= it may take another port than 8888, and says which."""
+    started = make(course, "lab").stdout
+    assert "--ServerApp.ip=127.0.0.1 --ServerApp.root_dir=labs" in started
+    assert "--LabApp.default_url=/lab/tree/00_start_here.ipynb" in started
+    assert "--ServerApp.port_retries=50" in started
+
+
+def test_a_chosen_port_is_that_port_or_none(course):
+    """With PORT= the lab is where it was asked for; a port that is taken is said plainly, and nothing starts."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = f"PORT={listener.getsockname()[1]}"
+        assert f"--ServerApp.port={port[5:]} --ServerApp.port_retries=0" in make(course, "lab", port).stdout
+        listener.listen()
+        done = make(course, "lab", port)
+    assert done.returncode != 0
+    assert f"Port {port[5:]} of this machine is taken by another program" in done.stdout
+    assert "called: jupyter" not in done.stdout
 
 
 def test_mlflow_asks_for_a_lab_run_first(course):

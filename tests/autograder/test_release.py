@@ -18,7 +18,9 @@ def test_release_holds_labs_and_the_student_half(course: Course, tmp_path: Path)
     files = {
         str(path.relative_to(tmp_path / "release")) for path in (tmp_path / "release").rglob("*") if path.is_file()
     }
-    assert files == {"labs/words/words.ipynb", "autograder/__init__.py", "autograder/lab.py"}
+    assert files == {
+        "labs/words/words.ipynb", "autograder/__init__.py", "autograder/lab.py", "autograder/progress.py",
+    }  # fmt: skip
     assert leaks(course, tmp_path / "release") == []
 
 
