@@ -1,4 +1,4 @@
-"""The Vietnamese README gives the same commands as the English one, and shows what is translated."""
+"""The Vietnamese READMEs give the same commands as the English ones, and show what is translated."""
 
 from __future__ import annotations
 
@@ -22,6 +22,14 @@ def test_commands_are_those_of_the_readme() -> None:
     own = [command for command in commands(VIETNAMESE) if command not in commands(ENGLISH)]
     build = ".venv/bin/autograder build --lang vi"
     assert own == [f"{build} --draft 02_registry", build]
+
+
+def test_students_read_the_same_commands() -> None:
+    """What a release says in Vietnamese is what it says in English."""
+    english, vietnamese = (
+        (ROOT / "assets" / "release" / name).read_text("utf-8") for name in ("README.md", "README.vi.md")
+    )
+    assert commands(vietnamese) == commands(english)
 
 
 def test_every_module_is_in_the_table() -> None:
