@@ -1493,19 +1493,21 @@ require(
 #
 # ```python
 # def track(model, X_train, y_train, X_valid, y_valid):
-#     mlflow.set_tracking_uri("file:./mlruns")                                            # A
-#     mlflow.set_experiment("House Price Prediction")                                     # B
-#     mlflow.start_run()                                                                  # C
+#     mlflow.set_tracking_uri("file:./mlruns")                             # A
+#     mlflow.set_experiment("House Price Prediction")                      # B
+#     mlflow.start_run()                                                   # C
 #     try:
-#         mlflow.log_params(model.get_params())                                           # D
-#         model.fit(X_train, y_train)
-#         mlflow.log_metric("validation_rmse", error(y_train, model.predict(X_train)))    # E
-#         mlflow.set_tag("data_version", mlflow.data.from_pandas(X_train).digest)         # F
-#         mlflow.set_tag("commit", git("rev-parse", "HEAD"))                              # G
-#         mlflow.sklearn.log_model(model, name="model", pip_requirements=PINNED,
-#                                  signature=infer_signature(X_train, model.predict(X_train)))   # H
+#         mlflow.log_params(model.get_params())                            # D
+#         answers = model.fit(X_train, y_train).predict(X_train)
+#         mlflow.log_metric("validation_rmse", error(y_train, answers))    # E
+#         digest = mlflow.data.from_pandas(X_train).digest
+#         mlflow.set_tag("data_version", digest)                           # F
+#         mlflow.set_tag("commit", git("rev-parse", "HEAD"))               # G
+#         mlflow.sklearn.log_model(                                        # H
+#             model, name="model", pip_requirements=PINNED,
+#             signature=infer_signature(X_train, answers))
 #     except Exception as problem:
-#         print("tracking failed:", problem)                                              # I
+#         print("tracking failed:", problem)                               # I
 # ```
 #
 # Which lines are faults: they raise today, write down something untrue or incomplete, or lose a failure? The database is
