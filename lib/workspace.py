@@ -21,6 +21,7 @@ _FIRST_FILES = {
 }
 _STORE = "mlflow.db"
 _MARK = "workbook.workspace"
+_VALIDATING = "NBGRADER_VALIDATING"  # set by nbgrader while it validates
 # Git obeys these before it looks at the folder; inside a hook they point at somebody else's repository.
 _FOREIGN = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_OBJECT_DIRECTORY", "GIT_COMMON_DIR", "GIT_PREFIX")
 # A fixed date and identity give the first commit the same id on every machine.
@@ -31,7 +32,8 @@ def enter(module: str) -> Path:
     """Make a fresh workspace for `module`, change into it and return its absolute path.
 
     The folder is `$LAB_WORKSPACE` (emptied first), else `out/labs/<module>` of the checkout that the current directory
-    is in, else of the current directory; an earlier workspace there is kept once, as `<module>.previous`. It gets a git
+    is in, else of the current directory; an earlier workspace there is kept once, as `<module>.previous`. nbgrader's
+    Validate, which runs a lab beside the learner's own kernel, gets `<module>.validated` instead. The folder gets a git
     repository with an identity of its own and one commit, in which DVC is initialised, and `mlflow.db`; the environment
     then names that store (`MLFLOW_TRACKING_URI`) and turns telemetry off.
     Raises WorkspaceError for an unusable name or folder, and when git is missing.
@@ -80,9 +82,11 @@ def open_workspace(folder: Path, *, fresh: bool = False) -> Path:
 
 def _fresh_folder(module: str) -> Path:
     given = os.environ.get("LAB_WORKSPACE")
-    folder = Path(given).absolute() if given else _base() / "out" / "labs" / module
+    validating = _VALIDATING in os.environ
+    usual = _base() / "out" / "labs" / (f"{module}.validated" if validating else module)
+    folder = Path(given).absolute() if given else usual
     folder.mkdir(parents=True, exist_ok=True)
-    if given:
+    if given or validating:
         _require_ours(folder)
         _clear(folder)
     elif any(folder.iterdir()):

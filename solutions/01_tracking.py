@@ -1859,6 +1859,7 @@ require(
 for offset in range(3):
     runs, files, truth = disk(900 + 100 * offset, seed() + offset)
     answer = identify(runs, files)
+    require(isinstance(answer, dict), f"identify returns a dict from run id to label; got {type(answer).__name__}")
     right = sum(answer.get(run_id, "missing") == label for run_id, label in truth.items())
     require(
         right == len(truth),

@@ -1600,6 +1600,7 @@ expect(acted, True, given="after two false alarms a real one: 200 houses on whic
 # %% id="results-features-check" check="code-point-in-time" points=5
 asked, events = news(np.random.default_rng(seed()), 300)
 got = known(asked, events, 75)
+require(isinstance(got, (list, tuple)), f"known returns a list of answers; got {type(got).__name__}")
 expect(len(got), 300, given="300 questions", slip="one answer for each question")
 ### BEGIN HIDDEN TESTS
 

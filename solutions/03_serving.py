@@ -1688,7 +1688,8 @@ class Full(NotNow):
 def told(outcome, what, request_id, *about):
     """What `outcome` says of a problem named `what`."""
     kinds = {"BadRow": BadRow, "NotNow": NotNow, "Full": Full, "KeyError": KeyError, "ValueError": ValueError}
-    return list(outcome(kinds[what](*about), request_id))
+    answer = outcome(kinds[what](*about), request_id)
+    return None if answer is None else list(answer)
 
 
 # %% id="code-review" task=true

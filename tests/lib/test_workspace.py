@@ -63,6 +63,17 @@ def test_entering_again_keeps_the_earlier_one_once(tmp_path):
     assert not list(folder.glob("note[01].txt"))
 
 
+def test_validation_leaves_the_workspace_alone(tmp_path, monkeypatch):
+    """nbgrader's Validate runs the lab once more beside it: the learner's runs stay, and nothing piles up."""
+    (enter("01_tracking") / "note.txt").write_text("mine")
+    monkeypatch.setenv("NBGRADER_VALIDATING", "1")
+    for _ in range(2):
+        monkeypatch.chdir(tmp_path)
+        assert enter("01_tracking") == tmp_path / "out" / "labs" / "01_tracking.validated"
+    assert {folder.name for folder in (tmp_path / "out" / "labs").iterdir()} == {"01_tracking", "01_tracking.validated"}
+    assert (tmp_path / "out" / "labs" / "01_tracking" / "note.txt").read_text() == "mine"
+
+
 def test_history_is_the_workspaces_own(tmp_path):
     """One commit by an identity of its own, nothing uncommitted, the same id on every machine."""
     folder = enter("01_tracking")
