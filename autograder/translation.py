@@ -24,7 +24,7 @@ from autograder.text_history import changes, fingerprint
 
 _CODE = re.compile(r"^```.*?^```|(?<!`)(`+)(?!`).+?(?<!`)\1(?!`)", re.DOTALL | re.MULTILINE)
 _OPTION = re.compile(r"\*\*([A-Z])\*\*")
-_COMMENT = "<!-- English now:\n{}\n-->\n"
+_COMMENT, _COMMENT_BEGINS = "<!-- English now:\n{}\n-->\n", "<!-- English now:"
 
 
 class _Header(BaseModel):
@@ -160,7 +160,7 @@ def _faults(lab: Lab, cell: Cell, text: Text) -> Iterator[str]:
 
 
 def _unlike(english: str, text: str) -> Iterator[str]:
-    """What of `text` could not be a translation of `english`: other code, other letters to answer with, or secrets."""
+    """Why `text` could not be a translation of `english`: other code, other letters to answer with, marks left in."""
     ours, theirs = _code(english), _code(text)
     if lost := [span for span in ours if span not in theirs]:
         yield f"lacks code of the English text: {', '.join(lost)}; code is not translated"
@@ -168,8 +168,8 @@ def _unlike(english: str, text: str) -> Iterator[str]:
         yield f"has code that the English text lacks: {', '.join(added)}; write what stands there"
     if (have := _OPTION.findall(text)) != (letters := _OPTION.findall(english)):
         yield f"offers the letters {' '.join(have) or '(none)'} and the English text {' '.join(letters) or '(none)'}"
-    if marks := [mark for mark in (BEGIN_SOLUTION, BEGIN_HIDDEN) if mark in text]:
-        yield f"holds {marks[0]!r}, which would not be taken out; take it out"
+    if marks := [mark for mark in (BEGIN_SOLUTION, BEGIN_HIDDEN, _COMMENT_BEGINS) if mark in text]:
+        yield f"holds {marks[0]!r}, and the build takes nothing out of a translation; take it out"
 
 
 def _code(text: str) -> list[str]:

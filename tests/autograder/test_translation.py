@@ -109,7 +109,8 @@ def test_it_is_graded_as_the_english_one_is(copy: Course) -> None:
         ('[markdown] id="words-question"', 'id="words-question"', "holds markdown cells only, and this is code"),
         ("`rare`", "`hiếm`", r"lacks code of the English text: `rare`(.|\n)*that the English text lacks: `hiếm`"),
         ("**C**", "C", "offers the letters A B and the English text A B C"),
-        ("Một khóa học nhỏ", "### BEGIN SOLUTION", "which would not be taken out"),
+        ("Một khóa học nhỏ", "### BEGIN SOLUTION", "holds '### BEGIN SOLUTION', and the build takes nothing out"),
+        ("Một khóa học nhỏ", "<!-- English now:\n# x -->", "holds '<!-- English now:', and the build takes"),
     ],
 )
 def test_texts_that_are_no_translation_do_not_build(copy: Course, old: str, new: str, message: str) -> None:
