@@ -60,16 +60,16 @@ def build_module(course: Course, module: str, *, execute: bool = True) -> Lab:
     reject_visible_values(lab, student)
     if execute:
         reject_visible_outputs(lab, executed(instructor, course, module))
-    _write(student, course.student_notebook(module))
+    write_notebook(student, course.student_notebook(module))
     if execute or not course.instructor_notebook(module).exists():
-        _write(instructor, course.instructor_notebook(module))
+        write_notebook(instructor, course.instructor_notebook(module))
     return lab
 
 
 def build_page(course: Course, page: str) -> Lab:
     """Write `labs/<page>.ipynb`, a notebook without points, from its source; SourceError when it cannot be."""
-    lab = _load_page(course, page)
-    _write(student_notebook(lab), course.page(page))
+    lab = load_page(course, page)
+    write_notebook(student_notebook(lab), course.page(page))
     return lab
 
 
@@ -94,7 +94,7 @@ def stale_files(course: Course, module: str) -> list[str]:
             continue
         if path == course.instructor_notebook(module):
             have = _without_outputs(have)
-        if _text(have) != _text(notebook):
+        if notebook_text(have) != notebook_text(notebook):
             stale.append(f"{shown} is not what {lab.module}.py makes; run `make build`")
     return stale
 
@@ -103,7 +103,7 @@ def stale_pages(course: Course) -> list[str]:
     """The course's pages that no longer equal what their sources make, as reasons."""
     stale = []
     for page in course.pages:
-        path, wanted = course.page(page), _text(student_notebook(_load_page(course, page)))
+        path, wanted = course.page(page), notebook_text(student_notebook(load_page(course, page)))
         if not path.exists() or path.read_text("utf-8") != wanted:
             stale.append(f"{path.relative_to(course.root)} is not what {page}.py makes; run `make build`")
     return stale
@@ -220,19 +220,21 @@ def _without_outputs(notebook: NotebookNode) -> NotebookNode:
     return notebook
 
 
-def _write(notebook: NotebookNode, path: Path) -> None:
+def write_notebook(notebook: NotebookNode, path: Path) -> None:
     """Write atomically: a build that is cut off leaves the old file."""
     path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_suffix(".part")
-    part.write_text(_text(notebook), "utf-8")
+    part.write_text(notebook_text(notebook), "utf-8")
     part.replace(path)
 
 
-def _text(notebook: NotebookNode) -> str:
+def notebook_text(notebook: NotebookNode) -> str:
+    """The file's content: the same bytes for the same notebook."""
     return str(nbformat.writes(notebook)).rstrip("\n") + "\n"
 
 
-def _load_page(course: Course, page: str) -> Lab:
+def load_page(course: Course, page: str) -> Lab:
+    """Read a page's source; SourceError when something in it has points."""
     lab = read_lab(course.page_source(page))
     if lab.graded:
         raise SourceError(f"{lab.at(lab.graded[0])}: {lab.graded[0].id!r} has points, and a page has none")

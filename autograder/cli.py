@@ -46,20 +46,42 @@ def _course(arguments: argparse.Namespace) -> Course:
 
 def _build(course: Course, arguments: argparse.Namespace) -> int:
     from autograder.build import build_module, build_page, minutes, stale_files, stale_pages
+    from autograder.languages import build_translation, stale_translations, translations
 
-    modules = arguments.modules or [*course.pages, *(module.id for module in course.modules)]
-    pages = [name for name in modules if name in course.pages]
-    modules = [name for name in modules if name not in pages]
+    names = arguments.modules or [*course.pages, *(module.id for module in course.modules)]
+    if arguments.draft:
+        return _draft(course, arguments)
+    translated = translations(course, names, arguments.lang)
+    english = [] if arguments.lang else names
+    modules = [name for name in english if name not in course.pages]
     if arguments.check:
-        stale = [*(reason for module in modules for reason in stale_files(course, module)), *stale_pages(course)]
-        print("\n".join(stale) or f"{len(modules) + len(course.pages)} notebooks are up to date")
+        pages = [] if arguments.lang else stale_pages(course)
+        stale = [*(reason for module in modules for reason in stale_files(course, module)), *pages]
+        stale += stale_translations(course, translated)
+        count = len(modules) + len(translated) + (0 if arguments.lang else len(course.pages))
+        print("\n".join(stale) or f"{count} notebooks are up to date")
         return 1 if stale else 0
-    for page in pages:
+    for page in [name for name in english if name in course.pages]:
         build_page(course, page)
         print(f"{page}: built (a page without points)")
     for module in modules:
         split = minutes(build_module(course, module, execute=not arguments.no_execute))
         print(f"{module}: built ({split['theory']:g} minutes of theory, {split['practice']:g} of practice)")
+    for language, notebook in translated:
+        build_translation(course, language, notebook)
+        print(f"{language}/{notebook}: built")
+    return 0
+
+
+def _draft(course: Course, arguments: argparse.Namespace) -> int:
+    from autograder.languages import write_draft
+
+    if not arguments.lang or not arguments.modules:
+        raise GraderError("a draft needs a language and notebooks: autograder build --lang vi --draft 02_registry")
+    for notebook in arguments.modules:
+        path, draft = write_draft(course, arguments.lang, notebook)
+        counts = ", ".join(f"{len(getattr(draft, state))} {state}" for state in ("current", "new", "changed"))
+        print(f"{path}: {counts}" + (f"; dropped {', '.join(draft.dropped)}" if draft.dropped else ""))
     return 0
 
 
@@ -210,6 +232,10 @@ def _parser() -> argparse.ArgumentParser:
 
     build = commands.add_parser("build", help="make both notebooks from solutions/<module>.py")
     build.add_argument("modules", nargs="*", metavar="MODULE")
+    build.add_argument("--lang", metavar="LANGUAGE", help="only the notebooks of this second language, such as vi")
+    build.add_argument(
+        "--draft", action="store_true", help="with --lang: write what is to be translated into solutions/LANGUAGE/"
+    )
     build.add_argument("--check", action="store_true", help="only say whether the built files are up to date")
     build.add_argument("--no-execute", action="store_true", help="do not run the instructor's notebook")
     build.set_defaults(run=_build)

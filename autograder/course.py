@@ -10,7 +10,7 @@ import tomllib
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from autograder.errors import GraderError
 from autograder.late import LatePolicy
@@ -57,10 +57,17 @@ class Module(_Frozen):
     late: LatePolicy | None = None
 
 
+class Language(_Frozen):
+    """A second language: `notebooks` are the pages and modules that it has, from `solutions/<language>/<id>.py`."""
+
+    notebooks: tuple[str, ...]
+
+
 class Course(_Frozen):
     """A course directory: `solutions/` with this file and the sources, `labs/` with what is built from them.
 
     `pages` are notebooks without points, `labs/<page>.ipynb`, each made from `solutions/<page>.py`.
+    `languages` are those of its notebooks besides English: their code is the same, and each has a folder in `labs/`.
     `submissions` is a folder in it that holds known right and wrong answers, `<module>/alt_*.py` and `wrong_*.py`.
     """
 
@@ -72,10 +79,19 @@ class Course(_Frozen):
     release: tuple[str, ...] = ()
     late: LatePolicy | None = None
     pages: tuple[str, ...] = ()
+    languages: dict[Annotated[str, Field(pattern=r"^[a-z]{2,3}$")], Language] = {}
     submissions: str | None = None
     hostile: str | None = None
     modules: tuple[Module, ...]
     root: Path = Path()
+
+    @model_validator(mode="after")
+    def _translate_what_there_is(self) -> Course:
+        known = {*self.pages, *(module.id for module in self.modules)}
+        for code, language in self.languages.items():
+            if unknown := sorted({*language.notebooks} - known):
+                raise ValueError(f"languages.{code}: {', '.join(unknown)} is neither a page nor a module")
+        return self
 
     @property
     def rubrics(self) -> tuple[Rubric, ...]:
@@ -107,6 +123,14 @@ class Course(_Frozen):
 
     def page(self, page: str) -> Path:
         return self.root / "labs" / f"{page}.ipynb"
+
+    def translation_source(self, language: str, notebook: str) -> Path:
+        return self.root / "solutions" / language / f"{notebook}.py"
+
+    def translated_notebook(self, language: str, notebook: str) -> Path:
+        """Where a page or module of a language lies: in a folder of its own in `labs/`, laid out as that is."""
+        english = self.page(notebook) if notebook in self.pages else self.student_notebook(notebook)
+        return self.root / "labs" / language / english.relative_to(self.root / "labs")
 
 
 def load_course(root: Path | str = ".") -> Course:

@@ -50,7 +50,7 @@ def read_lab(path: Path) -> Lab:
     except FileNotFoundError:
         raise SourceError(f"{path} does not exist; a module's source is solutions/<module>.py") from None
     cells: list[Cell] = []
-    for raw, line in zip(jupytext.reads(text, fmt="py:percent").cells, _header_lines(text), strict=True):
+    for raw, line in zip(jupytext.reads(text, fmt="py:percent").cells, header_lines(text), strict=True):
         cells += _cells(raw, f"{path.name}:{line}", line)
     lab = Lab(module=path.stem, path=str(path), cells=tuple(cells))
     _reject_duplicates(lab)
@@ -66,13 +66,19 @@ def read_cells(path: Path) -> dict[str, str]:
     return {cell.metadata["id"]: cell.source for cell in notebook.cells if "id" in cell.metadata}
 
 
-def _header_lines(text: str) -> list[int]:
+def header_lines(text: str) -> list[int]:
+    """The numbers of the lines that begin a cell; SourceError when anything but comments stands before the first."""
     lines = text.split("\n")
     marks = [number for number, line in enumerate(lines, start=1) if re.match(r"# %%( |$)", line)]
     before = [line for line in lines[: marks[0] - 1 if marks else None] if line.strip() and not line.startswith("#")]
     if before:
         raise SourceError(f"text stands before the first cell: {before[0]!r}; put it in a cell with an id")
     return marks
+
+
+def header_values(metadata: dict[str, Any]) -> dict[str, Any]:
+    """What stands on a cell's `# %%` line: `metadata` without the notes that jupytext makes for itself."""
+    return {key: value for key, value in metadata.items() if not key.startswith("lines_to_")}
 
 
 def _cells(raw: Any, where: str, line: int) -> list[Cell]:
@@ -129,9 +135,8 @@ def _excused(text: str, where: str) -> frozenset[str]:
 
 
 def _header(metadata: dict[str, Any], where: str) -> _Header:
-    values = {key: value for key, value in metadata.items() if not key.startswith("lines_to_")}  # jupytext's own notes
     try:
-        header = _Header.model_validate(values)
+        header = _Header.model_validate(header_values(metadata))
     except ValidationError as error:
         problems = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors())
         raise SourceError(f"{where}: cell header: {problems}") from error

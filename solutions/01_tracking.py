@@ -153,8 +153,9 @@ print("ready")
 # build on it, or defend it in November.
 
 # %% [markdown] id="the-case"
-# Our case runs through the whole course. An agency sells houses in a town with a centre, suburbs and country around, and
-# a model suggests the price. Each row is a listing. `price_eur` is the target; it is empty until the house is sold.
+# One case runs through the whole course. An agency sells houses in the centre of a town, in its suburbs and in the country
+# around, and a model suggests the price. Each row below is a listing. `price_eur` is the target: empty until the house is
+# sold, for until then nobody knows it.
 
 # %% id="look"
 houses[["listed_on", "sold_on", "district", "area_m2", "rooms", "age_years", "distance_km", PRICE]].head(5)
@@ -289,9 +290,9 @@ theory_six = {"B", "C", "E"}
 #
 # **Minutes: 7**
 #
-# Somebody proposes a change: trees may split until two houses share a leaf; up to now it was five. One run each, old and
-# new, would compare two single dinners. So repeat both over a dozen *seeds*, a seed being the number that fixes every
-# throw of the dice. Here a seed also draws which houses are sampled for training and for judging.
+# Somebody proposes a change: let the trees split until a leaf holds two houses, where so far they stopped at five. One run
+# of the old and one of the new would compare two single dinners. So repeat both over a dozen *seeds*, a seed being the number
+# that fixes every throw of the dice. Here it also decides which houses are drawn for training and which for judging.
 #
 # **Predict.** Will the two clouds of twelve errors overlap?
 
@@ -397,14 +398,15 @@ theory_reading = "A"
 #
 # **Minutes: 7**
 #
-# You could keep the six things in a paper notebook. MLflow is the tool most teams use, and it has four parts.
+# You could keep the six things in a paper notebook, as laboratories did for centuries. Most teams use MLflow. A run
+# passes through its four parts one after the other.
 #
-# - **Tracking** records runs: parameters, metrics, tags, files. Runs are grouped in *experiments*; ours is called
+# - **Projects** start it: a file `MLproject` names entry points and their parameters, and `mlflow run . -P trees=50`
+#   calls one of them. (This course has such a file; have a look at it.)
+# - **Tracking** records what happened: parameters, metrics, tags, files. Runs are grouped in *experiments*; ours is called
 #   `House Price Prediction`.
-# - **Projects** package code: a file `MLproject` names entry points and their parameters, and `mlflow run . -P trees=50`
-#   starts one. (This course has one; look at `MLproject` in its folder.)
-# - **Models** is a format. A folder holds the model, what it needs, and its *signature*: the inputs it takes and the
-#   output it gives.
+# - **Models** is the format of what came out: a folder with the model, what it needs to run, and its *signature*, the inputs
+#   it takes and the output it gives.
 # - **Registry** is the store of finished models: version 3 is in production, version 2 was before it. (That is module 02.)
 
 # %% id="picture-mlflow" folded=true
@@ -462,7 +464,7 @@ except mlflow.MlflowException as refusal:
 # 1. Half a year later, show the validation RMSE of all forests that anybody tried
 # 2. Know which version is live today, and go back to the one before it
 # 3. Refuse rows that lack a column which the model was trained on
-# 4. Get back, byte for byte, a CSV that has been overwritten since a run read it, when the run noted nothing but its digest
+# 4. Bring back, byte for byte, a CSV that somebody has overwritten; the run that read it noted its digest and nothing else
 # 5. Let a colleague start the training with `max_depth=5` in one command, without opening the notebook
 #
 # **A** Tracking · **B** Projects · **C** Models · **D** Registry · **E** none of the four
@@ -563,11 +565,11 @@ theory_digest = {"A", "C", "F"}
 #
 # **Minutes: 6**
 #
-# Three heaps of data, three jobs. **Train**: the model learns. **Validation**: you choose. **Test**: you open it once, at
-# the end, to find out what the chosen model is worth. Why not choose on the test set, as it is there anyway?
+# Three heaps of data, three jobs. From **train** the model learns. On **validation** you choose. **Test** you open once, at
+# the end, to find out what the chosen model is worth. It is there all the time; why not choose on it?
 #
-# **Predict.** Below are 40 trees of the same kind; none deserves to win. A test set of 60 houses ranks k of them, and the
-# winner is announced with its test error. How does that figure compare with what the same tree then does on other houses?
+# **Predict.** Below are 40 trees of the same kind; none deserves to win. A test set of 60 houses ranks a few of them, and
+# the winner is announced with its test error. What will the same tree do on other houses: as well, better or worse?
 
 # %% id="optimism"
 chance = np.random.default_rng(SEED)
@@ -730,9 +732,9 @@ print(f"rank correlation with the price: {sold['agent_fee_eur'].rank().corr(sold
 #
 # **Minutes: 5**
 #
-# `random_state=0` fixes one pair of dice. A run has more: numpy's *global* generator, which every careless call shares; the
-# order of rows and columns as they came from the file; the order of a `set`, which Python shuffles anew in each process;
-# the number of threads, because sums in another order round differently.
+# `random_state=0` fixes one pair of dice. A run throws others. There is numpy's *global* generator, which every careless call
+# shares. There is order: of rows and columns, as they came from the file, and of a `set`, which Python shuffles anew in each
+# process. Even the number of threads counts, because sums in another order round differently.
 #
 # **Predict.** The first line adds three numbers in two orders. The others print one and the same set, in two processes.
 # How many surprises?
@@ -773,12 +775,15 @@ theory_order = "BECAFD"
 #
 # **Minutes: 8 · easy**
 #
+# **Set exercise 1.** Set up MLflow and track several experiments.
+#
 # From here on you build. Every task is a function; the checks call it with houses that it has never seen.
 #
 # *The slip this task is about: a better training figure is a better model.*
 #
-# Write `track_run` with plain MLflow, as you would at work. For one `DecisionTreeRegressor(max_depth=depth, random_state=0)`,
-# trained on `inputs(train)` and `train[PRICE]`, one finished run in the experiment of the given name holds
+# Write `track_run` with plain MLflow, as you would at work. A call trains one
+# `DecisionTreeRegressor(max_depth=depth, random_state=0)` on `inputs(train)` and `train[PRICE]`, and leaves one finished run
+# in the experiment of the given name. The run holds
 #
 # 1. **all** parameters of the tree, defaults included;
 # 2. the metrics `train_rmse` and `validation_rmse`, sent in one call;
@@ -786,8 +791,8 @@ theory_order = "BECAFD"
 # 4. the model, under the name `model`, with its signature. Pass `pip_requirements=["scikit-learn"]` (else MLflow spends ten
 #    seconds on finding out) and `skops_trusted_types=["sklearn.tree._tree.Tree"]`.
 #
-# It returns the run id. Then `best_run` finds the run to prefer among an experiment's finished runs. Expect twelve parameters or so, and a tree without
-# limit (`depth=None`) that knows its training houses by heart.
+# `track_run` returns the run id. `best_run` then names the run to prefer among an experiment's finished ones. Expect a dozen
+# parameters, and a tree without limit (`depth=None`) that knows its training houses by heart.
 #
 # <details><summary>Hint 1: where to begin</summary>
 #
@@ -950,8 +955,8 @@ require(chosen is None, "an experiment's only run had failed, and best_run chose
 #
 # *The slip: picking on the test set, or picking a single lucky run.*
 #
-# A table of runs lies before you: five configurations, four seeds each, some of them broken. Write `choose(runs, digest)`.
-# It returns the pair *(configuration to use, RMSE to expect of it)* by these rules:
+# Before you lies what a tracking store looks like after a busy week: five configurations, four seeds each, some of the runs
+# broken. Write `choose(runs, digest)`. It returns the pair *(configuration to use, RMSE to expect of it)* by these rules:
 #
 # - only runs count that are `FINISHED`, were trained on the data version `digest`, and have a `validation_rmse` (not NaN);
 # - a configuration needs at least **three** such runs: fewer are luck;
@@ -1229,7 +1234,7 @@ for offset in range(4):
 # The agency opens in other towns, whose files have columns that you have never heard of. `home` is one such file, as it
 # stood on its last day. Write two functions that must work in every town.
 #
-# `target_leaks(history)` lists the columns that must not be used because they tell the sale. Judge every column but
+# `target_leaks(history)` lists the columns that must not be used because they give the sale away. Judge every column but
 # `house_id`, `listed_on`, `sold_on` and the price. The two symptoms are those of section 7: empty wherever the price is
 # empty, or in step with the price (up or down) more closely than honest knowledge can be. Honest columns may have gaps of
 # their own, and a good valuation comes close to a rank correlation of 0.95; a leak is above 0.98.
@@ -1488,19 +1493,21 @@ require(
 #
 # ```python
 # def track(model, X_train, y_train, X_valid, y_valid):
-#     mlflow.set_tracking_uri("file:./mlruns")                                            # A
-#     mlflow.set_experiment("House Price Prediction")                                     # B
-#     mlflow.start_run()                                                                  # C
+#     mlflow.set_tracking_uri("file:./mlruns")                             # A
+#     mlflow.set_experiment("House Price Prediction")                      # B
+#     mlflow.start_run()                                                   # C
 #     try:
-#         mlflow.log_params(model.get_params())                                           # D
-#         model.fit(X_train, y_train)
-#         mlflow.log_metric("validation_rmse", error(y_train, model.predict(X_train)))    # E
-#         mlflow.set_tag("data_version", mlflow.data.from_pandas(X_train).digest)         # F
-#         mlflow.set_tag("commit", git("rev-parse", "HEAD"))                              # G
-#         mlflow.sklearn.log_model(model, name="model", pip_requirements=PINNED,
-#                                  signature=infer_signature(X_train, model.predict(X_train)))   # H
+#         mlflow.log_params(model.get_params())                            # D
+#         answers = model.fit(X_train, y_train).predict(X_train)
+#         mlflow.log_metric("validation_rmse", error(y_train, answers))    # E
+#         digest = mlflow.data.from_pandas(X_train).digest
+#         mlflow.set_tag("data_version", digest)                           # F
+#         mlflow.set_tag("commit", git("rev-parse", "HEAD"))               # G
+#         mlflow.sklearn.log_model(                                        # H
+#             model, name="model", pip_requirements=PINNED,
+#             signature=infer_signature(X_train, answers))
 #     except Exception as problem:
-#         print("tracking failed:", problem)                                              # I
+#         print("tracking failed:", problem)                               # I
 # ```
 #
 # Which lines are faults: they raise today, write down something untrue or incomplete, or lose a failure? The database is
@@ -1623,8 +1630,9 @@ for given, (run_id, learn, judge, kind, word) in broken.items():
 #
 # *The slip: the recipe that won here wins everywhere.*
 #
-# `recipes()` gives five models (unfold the cell `NUMBERS = …` near the top). Some towns drift steadily, some are a patchwork
-# of zones; which recipe is best differs from town to town, and only an honest comparison on the town's own past tells. Write
+# `recipes()` gives five models (unfold the cell `NUMBERS = …` near the top). In some towns prices drift steadily, others are
+# a patchwork of zones. No recipe is best everywhere, and only an honest comparison on a town's own past tells which one is
+# best here. Write
 #
 # - `study(history)`: which columns may be used (no leaks, no ids, no dates, no price), and for every recipe the mean over
 #   `rolling_folds(history, last_months(history, 4))` of its RMSE on the validation houses. Track one MLflow run a recipe,
@@ -1845,7 +1853,7 @@ require(
 ### END HIDDEN TESTS
 
 # %% [markdown] id="old-disks"
-# And `identify` goes to work on three larger disks.
+# Nothing to write here: your `identify` of section 11 goes to work on three larger disks.
 
 # %% id="results-snapshots-check" check="code-snapshots" points=5
 for offset in range(3):
