@@ -5,12 +5,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from autograder.cli_student import add_submit, submit
+from autograder.command import ended
 from autograder.course import Course, load_course
-from autograder.errors import GraderError
 from autograder.models import Grade, Rubric
 from autograder.pool import OpenPool
 
@@ -18,22 +18,7 @@ from autograder.pool import OpenPool
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns 0, or 1 with the reason on stderr."""
     arguments = _parser().parse_args(argv)
-    # Before numpy starts: checks then compute what the kernels compute, bit for bit, and do not fight over cores.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # nbgrader starts alembic by name: find this environment's, whether or not it was activated.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    try:
-        return int(arguments.run(_course(arguments), arguments))
-    except GraderError as error:
-        print(f"autograder: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"autograder: {error}; when that is mended, the same command goes on from here", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("autograder: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
+    return ended(lambda: arguments.run(_course(arguments), arguments))
 
 
 def _course(arguments: argparse.Namespace) -> Course:
@@ -142,6 +127,12 @@ def _regrade(course: Course, arguments: argparse.Namespace) -> int:
     for title, lines in (("points", found.points), ("since the record", found.causes)):
         print("".join(f"  {title}: {line}\n" for line in lines), end="")
     return 0 if found.equal else 1
+
+
+def _submit(course: Course, arguments: argparse.Namespace) -> int:
+    from autograder.release import handout_of
+
+    return submit(handout_of(course, [course[arguments.module].id]), arguments)
 
 
 def _release(course: Course, arguments: argparse.Namespace) -> int:
@@ -266,4 +257,6 @@ def _parser() -> argparse.ArgumentParser:
     release = commands.add_parser("release", help="write the folder that students get")
     release.add_argument("--out", type=Path, default=Path("out/release"))
     release.set_defaults(run=_release)
+
+    add_submit(commands).set_defaults(run=_submit)
     return parser
