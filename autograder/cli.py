@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from autograder.cli_collect import add_collect
 from autograder.cli_student import add_submit, submit
 from autograder.command import ended
 from autograder.course import Course, load_course
@@ -259,4 +260,5 @@ def _parser() -> argparse.ArgumentParser:
     release.set_defaults(run=_release)
 
     add_submit(commands).set_defaults(run=_submit)
+    add_collect(commands)
     return parser
