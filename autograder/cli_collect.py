@@ -6,15 +6,16 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from autograder.command import Commands
+
 if TYPE_CHECKING:
     from autograder.collect import Collected
     from autograder.course import Course
 
 
-def add_collect(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_collect(commands: Commands) -> None:
     """Add `collect` to the commands."""
-    text = "gather what students handed in, from folders, Canvas, Moodle or nbgrader's exchange"
-    collect = commands.add_parser("collect", help=text, description=text)
+    collect = commands.add_parser("collect", help="gather what came in: folders, Canvas, Moodle or nbgrader's exchange")
     collect.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="a folder, an archive or a notebook")
     collect.add_argument("--out", type=Path, required=True, metavar="SUBMISSIONS", help="what `grade` then takes")
     collect.add_argument("--roster", type=Path, help="a CSV: student,name,id,email,section; only they are students")

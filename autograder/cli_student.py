@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from autograder.command import ended
+from autograder.command import Commands, ended
 
 if TYPE_CHECKING:
     from autograder.handout import Handout
@@ -28,10 +28,9 @@ def main(argv: list[str] | None = None) -> int:
     return ended(lambda: arguments.run(arguments))
 
 
-def add_submit(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> argparse.ArgumentParser:
+def add_submit(commands: Commands) -> argparse.ArgumentParser:
     """Add `submit` to the commands; the caller says what runs it."""
-    text = "pack one module for handing in, and say what is missing"
-    submit = commands.add_parser("submit", help=text, description=text)
+    submit = commands.add_parser("submit", help="pack one module for handing in, and say what is missing")
     submit.add_argument("module", metavar="MODULE", help="such as 03_serving")
     submit.add_argument("--student", required=True, metavar="ID", help="the id under which you hand in")
     submit.add_argument("--notebook", type=Path, metavar="FILE", help="the notebook, if it is not the lab's own file")

@@ -1,13 +1,21 @@
-"""How every command of the grader ends: with a number, and one line on stderr when something is wrong."""
+"""How every command of the grader is added, and how it ends: one line on stderr when something is wrong."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Protocol
 
 from autograder.errors import GraderError
+
+
+class Commands(Protocol):
+    """What commands are added to: argparse's own subparsers, or those that `--help` lists under headings."""
+
+    def add_parser(self, name: str, *, help: str) -> argparse.ArgumentParser: ...  # noqa: A002 - argparse's word
 
 
 def ended(command: Callable[[], int]) -> int:
