@@ -123,9 +123,10 @@ def _regrade(course: Course, arguments: argparse.Namespace) -> int:
 
 
 def _submit(course: Course, arguments: argparse.Namespace) -> int:
+    from autograder.build import load_lab
     from autograder.release import handout_of
 
-    return submit(handout_of(course, [course[arguments.module].id]), arguments)
+    return submit(handout_of(course, [load_lab(course, course[arguments.module].id)]), arguments)
 
 
 def _release(course: Course, arguments: argparse.Namespace) -> int:

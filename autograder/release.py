@@ -11,12 +11,12 @@ from pathlib import Path
 import nbformat
 
 from autograder.build import load_lab, student_notebook
-from autograder.course import Course, Module
+from autograder.course import Course
 from autograder.environment import file_hash
 from autograder.errors import GraderError
 from autograder.handout import HANDOUT, AnswerForm, GivenCell, GivenModule, Handout, text_hash
 from autograder.merge import grade_id
-from autograder.models import Cell
+from autograder.models import Cell, Lab
 from autograder.source import BEGIN_HIDDEN, BEGIN_SOLUTION
 
 # What notebooks import and what `submit` needs: none of it holds, or can make, an answer or a hidden input.
@@ -37,25 +37,25 @@ def write_release(course: Course, out: Path) -> int:
         shutil.copy(Path(__file__).parent / name, part / "autograder" / name)
     for name in course.release:
         _copy(course.root, name, part)
-    given = handout_of(course, labs=part / "labs", release=_digest(part))
+    labs = [load_lab(course, module.id) for module in course.modules]
+    given = handout_of(course, labs, folder=part / "labs", release=_digest(part))
     (part / HANDOUT).write_text(given.model_dump_json(indent=1) + "\n", "utf-8")
-    _reject_leaks(course, part)
+    _reject_leaks(leaks(course, part, labs))
     shutil.rmtree(out, ignore_errors=True)
     part.rename(out)
     return sum(path.is_file() for path in out.rglob("*"))
 
 
-def handout_of(course: Course, modules: Sequence[str] = (), *, labs: Path | None = None, release: str = "") -> Handout:
-    """What students are given of `modules` (by default all), with the texts of the notebooks in `labs`, all languages.
+def handout_of(course: Course, labs: Sequence[Lab], *, folder: Path | None = None, release: str = "") -> Handout:
+    """What students are given of these `labs`, with the texts of the notebooks in `folder`, in all languages.
 
-    Without `labs`, which somebody may have worked in, the texts are those that the sources make.
+    Without a folder, as somebody may have worked in the course's own, the texts are those that the sources make.
     """
-    wanted = modules or [module.id for module in course.modules]
     return Handout(
         title=course.title,
         release=release,
         rubric=course.rubric,
-        modules=tuple(_given(course, course[module], labs) for module in wanted),
+        modules=tuple(_given(lab, course[lab.module].title, folder) for lab in labs),
     )
 
 
@@ -63,9 +63,13 @@ def handout_of(course: Course, modules: Sequence[str] = (), *, labs: Path | None
 _DRAWS = "chance = np.random.default_rng(seed())"
 
 
-def leaks(course: Course, folder: Path) -> list[str]:
-    """Files under `folder` that hold a solution, a hidden test or anything else of the instructor's, as reasons."""
-    secrets = {line: module.id for module in course.modules for line in _secret_lines(course, module.id)}
+def leaks(course: Course, folder: Path, labs: Sequence[Lab] = ()) -> list[str]:
+    """Files under `folder` that hold a solution, a hidden test or anything else of the instructor's, as reasons.
+
+    `labs` are the course's, if they have been read already.
+    """
+    labs = labs or [load_lab(course, module.id) for module in course.modules]
+    secrets = {line: lab.module for lab in labs for line in _secret_lines(lab)}
     found = []
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         text = path.read_bytes().decode("utf-8", errors="replace")
@@ -77,9 +81,8 @@ def leaks(course: Course, folder: Path) -> list[str]:
     return found
 
 
-def _given(course: Course, module: Module, labs: Path | None) -> GivenModule:
-    lab = load_lab(course, module.id)
-    paths = sorted(labs.rglob(f"{module.id}.ipynb")) if labs else []
+def _given(lab: Lab, title: str, folder: Path | None) -> GivenModule:
+    paths = sorted(folder.rglob(f"{lab.module}.ipynb")) if folder else []
     notebooks = [nbformat.read(path, as_version=4) for path in paths] or [student_notebook(lab)]
     texts = [{grade_id(cell): str(cell.source) for cell in notebook.cells} for notebook in notebooks]
     forms = {target: form for check in lab.with_role("check") for target, form in _forms(check, texts[0][check.id])}
@@ -96,7 +99,7 @@ def _given(course: Course, module: Module, labs: Path | None) -> GivenModule:
         for cell in lab.cells
         if cell.role in ("task", "check", "written")
     )
-    return GivenModule(id=module.id, title=module.title, cells=tuple(cells))
+    return GivenModule(id=lab.module, title=title, cells=tuple(cells))
 
 
 def _forms(check: Cell, visible: str) -> Iterator[tuple[str, AnswerForm]]:
@@ -129,9 +132,8 @@ def _copy(root: Path, name: str, out: Path) -> None:
         shutil.copy(source, out / name)
 
 
-def _secret_lines(course: Course, module: str) -> set[str]:
+def _secret_lines(lab: Lab) -> set[str]:
     """Lines of solutions and hidden tests, long enough to be nobody else's, that students do not have."""
-    lab = load_lab(course, module)
     given = "\n".join(cell.source for cell in student_notebook(lab).cells)
     texts = [cell.source for cell in lab.cells if cell.role in ("task", "check", "written")]
     lines = {line.strip() for text in texts for line in text.splitlines()}
@@ -146,7 +148,6 @@ def _tells(line: str) -> bool:
         return True
 
 
-def _reject_leaks(course: Course, folder: Path) -> None:
-    found = leaks(course, folder)
+def _reject_leaks(found: list[str]) -> None:
     if found:
         raise GraderError("the release would give away:\n  " + "\n  ".join(found[:20]))

@@ -16,6 +16,7 @@ import pytest
 
 from autograder.archives import Archive, Budget, Refused
 from autograder.batch import find_submissions, grade_class, grade_entry
+from autograder.build import load_lab
 from autograder.cli import main
 from autograder.collect import Collected, collect
 from autograder.course import Course
@@ -33,7 +34,7 @@ BEFORE, AFTER = DUE - dt.timedelta(days=1), DUE + dt.timedelta(days=3)
 @pytest.fixture
 def zipped(course: Course, handed_in: Callable[..., str], tmp_path: Path) -> Callable[..., bytes]:
     """What `autograder submit` makes of the solution with some cells changed."""
-    handout = handout_of(course)
+    handout = handout_of(course, [load_lab(course, "words")])
 
     def make(student: str, **changes: str | None) -> bytes:
         notebook = tmp_path / "packing" / "words.ipynb"

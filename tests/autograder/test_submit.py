@@ -16,6 +16,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_output
 
+from autograder.build import load_lab
 from autograder.cli_student import main
 from autograder.course import Course
 from autograder.grading import ModuleGrader
@@ -245,7 +246,7 @@ def test_a_language_is_known_by_its_own_texts(
     translated.parent.mkdir(parents=True)
     nbformat.write(notebook, translated)
     assert looked_at(handout, translated.read_text("utf-8")).attempted == ("report-text",)
-    given = handout_of(course, labs=tmp_path / "labs", release="vi")
+    given = handout_of(course, [load_lab(course, "words")], folder=tmp_path / "labs", release="vi")
     assert looked_at(given, translated.read_text("utf-8")).attempted == ()
     (tmp_path / "autograder").mkdir()
     (tmp_path / "autograder" / "handout.json").write_text(given.model_dump_json(), "utf-8")
