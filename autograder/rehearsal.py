@@ -9,9 +9,9 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import DeadKernelError
-from traitlets.config import Config
 
 from autograder.errors import GraderError
+from autograder.plain_kernel import new_kernel
 from autograder.precheck import saved_results
 
 CELL_S = 120
@@ -28,16 +28,14 @@ def rehearse(content: bytes, module: str) -> dict[str, str]:
             cell.outputs, cell.execution_count = [], None
     with tempfile.TemporaryDirectory(prefix="lab-") as folder:
         environment = {**os.environ, "LAB_WORKSPACE": str(Path(folder) / module), "OMP_NUM_THREADS": "1"}
-        # No history: it would lie in a database that several kernels write to.
-        config = Config({"HistoryManager": {"enabled": False}})
         client = NotebookClient(
             notebook,
+            km=new_kernel(Path(folder)),
             timeout=CELL_S,
             kernel_name="python3",
             allow_errors=True,
             interrupt_on_timeout=True,
             resources={"metadata": {"path": folder}},
-            config=config,
         )
         try:
             client.execute(env=environment, cleanup_kc=True)

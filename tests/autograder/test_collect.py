@@ -15,13 +15,14 @@ from pathlib import Path
 import pytest
 
 from autograder.archives import Archive, Budget, Refused
-from autograder.batch import find_submissions, grade_class, grade_entry
+from autograder.batch import find_submissions, grade_entry
 from autograder.build import load_lab
 from autograder.cli import main
 from autograder.collect import Collected, collect
 from autograder.course import Course
 from autograder.errors import GraderError
 from autograder.exports import Person
+from autograder.gradebook import stamped
 from autograder.late import LatePolicy
 from autograder.models import Grade
 from autograder.release import handout_of
@@ -31,16 +32,17 @@ DUE = dt.datetime(2026, 10, 12, 21, 59, tzinfo=dt.UTC)
 BEFORE, AFTER = DUE - dt.timedelta(days=1), DUE + dt.timedelta(days=3)
 
 
-@pytest.fixture
-def zipped(course: Course, handed_in: Callable[..., str], tmp_path: Path) -> Callable[..., bytes]:
+@pytest.fixture(scope="module")
+def zipped(
+    course: Course, handed_in: Callable[..., str], tmp_path_factory: pytest.TempPathFactory
+) -> Callable[..., bytes]:
     """What `autograder submit` makes of the solution with some cells changed."""
     handout = handout_of(course, [load_lab(course, "words")])
+    out = tmp_path_factory.mktemp("packing")
 
     def make(student: str, **changes: str | None) -> bytes:
-        notebook = tmp_path / "packing" / "words.ipynb"
-        notebook.parent.mkdir(exist_ok=True)
-        notebook.write_text(handed_in(**changes), "utf-8")
-        return pack(handout, "words", student, notebook, notebook.parent, lock=tmp_path / "none").path.read_bytes()
+        (out / "words.ipynb").write_text(handed_in(**changes), "utf-8")
+        return pack(handout, "words", student, out / "words.ipynb", out, lock=out / "none").path.read_bytes()
 
     return make
 
@@ -88,11 +90,6 @@ def points(grade: Grade) -> dict[str, float]:
     return {check.cell: check.points for check in grade.checks}
 
 
-def stamp(out: Path, student: str) -> str:
-    """What timestamp.txt says to the minute."""
-    return (out / student / "words" / "timestamp.txt").read_text("utf-8")[:16]
-
-
 def test_from_release_to_grades_through_canvas(
     course: Course, handed_in: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -116,10 +113,17 @@ def test_from_release_to_grades_through_canvas(
     arguments = ["collect", str(canvas), "--roster", str(people), "--out", str(tmp_path / "collected")]
     assert main(["--course", str(course.root), *arguments]) == 0
     assert "2 notebooks of 2 students, 0 earlier ones beside" in capsys.readouterr().out
-    grades = grade_class(course, find_submissions(course, tmp_path / "collected"), tmp_path / "graded")
-    direct = [grade_entry(course.root, True, entry).grade for entry in find_submissions(course, tmp_path / "direct")]
-    assert [points(grade) for grade in grades] == [points(grade) for grade in direct]
-    assert [grade.student for grade in grades] == ["an", "bình"]
+    collected, direct = (
+        {entry.student: grade_entry(course.root, True, entry).grade for entry in find_submissions(course, folder)}
+        for folder in (tmp_path / "collected", tmp_path / "direct")
+    )
+    assert {student: points(grade) for student, grade in collected.items()} == {
+        student: points(grade) for student, grade in direct.items()
+    }
+    assert {student: (grade.total, grade.pending) for student, grade in collected.items()} == {
+        "an": (5, 1),
+        "bình": (8, 0),
+    }
 
 
 def test_canvas_names(course: Course, handed_in: Callable[..., str], tmp_path: Path) -> None:
@@ -275,7 +279,8 @@ def test_what_counts_for_the_late_policy(
     ((student, _), (attempt,)) = next(iter(collected.attempts.items()))
     assert attempt.counts_as == (counts_as or attempt.handed_in)
     assert (attempt.clock, attempt.counts_as > DUE) == ("packed" if packed else "download", "LATE" in name)
-    assert stamp(tmp_path / "out", student) == f"{attempt.counts_as:%Y-%m-%d %H:%M}"
+    moment = stamped(tmp_path / "out" / student / "words" / "timestamp.txt")
+    assert moment == attempt.counts_as.replace(tzinfo=None)
 
 
 def test_the_rosters_people_alone_are_students(

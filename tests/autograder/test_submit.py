@@ -58,25 +58,26 @@ def submit(release: Path, notebook: Path, out: Path, *more: str, student: str = 
 
 
 def test_the_release_packs_on_its_own(release: Path, handed_in: Callable[..., str], tmp_path: Path) -> None:
-    """The same command line works there, with nothing of the instructor's; other commands are not offered."""
+    """The same command line works there, with nothing of the instructor's."""
     (tmp_path / "mine.ipynb").write_text(handed_in(theory_rare=None), "utf-8")
     environment = {"PATH": os.defpath, "PYTHONPATH": str(release), "HOME": str(tmp_path)}
     command = [sys.executable, "-W", "error", "-m", "autograder"]
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*command, *arguments], cwd=release, env=environment, capture_output=True, text=True, check=False
-        )
-
     options = ["--student", "an", "--notebook", str(tmp_path / "mine.ipynb"), "--out", str(tmp_path / "out")]
-    done = run("submit", "words", *options)
+    command += ["submit", "words", *options]
+    done = subprocess.run(command, cwd=release, env=environment, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stderr) == (0, "")
     assert "theory   1 of 2 attempted, 2 of 3 points in reach" in done.stdout
     assert "an_words.zip: with gaps: 1 points are out of reach." in done.stdout
     assert zipfile.is_zipfile(tmp_path / "out" / "an_words.zip")
-    refused = run("grade", "submissions")
-    assert refused.returncode == 2
-    assert "invalid choice: 'grade' (choose from" in refused.stderr
+
+
+def test_the_other_half_is_not_offered(capsys: pytest.CaptureFixture[str]) -> None:
+    """Commands whose code students do not have are no commands there, and the help says whose they are."""
+    for arguments, words in ((["grade", "submissions"], "invalid choice: 'grade'"), (["--help"], "instructors' half")):
+        with pytest.raises(SystemExit):
+            main(arguments)
+        assert words in "".join(capsys.readouterr())
 
 
 def test_manifest_says_what_was_packed_and_where(
