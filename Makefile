@@ -16,7 +16,7 @@ export DVC_NO_ANALYTICS := 1
 unexport PYTHONPATH PYTHONHOME
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab mlflow serve autoscale pipeline ct deliver cluster monitor report cost clean
+.PHONY: help setup lab submit mlflow serve autoscale pipeline ct deliver cluster monitor report cost clean
 
 help:  ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ $(READY): $(LOCKS) pyproject.toml $(wildcard .ci/*)
 lab: $(READY)  ## open the labs in JupyterLab on this machine
 	@OMP_NUM_THREADS=1 jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.port_retries=50 --ServerApp.root_dir=labs \
 		$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
+
+submit: $(READY)  ## pack a lab for handing in, and hear what is missing (MODULE=03_serving STUDENT=id SUBMIT_OPTIONS="--run")
+	@python -m autograder submit $(MODULE) --student "$(STUDENT)" $(SUBMIT_OPTIONS)
 
 mlflow: $(READY)  ## show a lab's runs in MLflow's own pages (MODULE=01_tracking PORT=5000)
 	@[ -f out/labs/$(MODULE)/mlflow.db ] || { \

@@ -44,5 +44,5 @@ def _told(collected: Collected, out: Path) -> list[str]:
     ]
     if collected.not_taken:
         lines += ["", f"not taken: {len(collected.not_taken)}"]
-        lines += [f"  {readable(each.place, 200)}: {each.reason}" for each in collected.not_taken]
+        lines += [f"  {readable(each.place, 200)}: {readable(each.reason, 300)}" for each in collected.not_taken]
     return [*lines, "", f"{out / 'collected.csv'} lists them all; next: autograder grade {out} --out DIR"]

@@ -118,7 +118,7 @@ def _attempt(course: Course, found: Found, student: Student) -> Attempt:
         counts_as=counts_as,
         serial=surest.serial,
         account=student.account,
-        note=note,
+        note=readable(note, 500),
     )
 
 
@@ -127,7 +127,9 @@ def _time(found: Found, surest: Reading) -> tuple[dt.datetime, Literal["exchange
         return surest.when, "exchange"
     if found.manifest:
         return found.manifest.time, "packed"
-    return found.written or dt.datetime(1980, 1, 1, tzinfo=dt.UTC), "file" if found.kept else "download"
+    # What unpacks an archive gives its files the archive's times.
+    own = found.kept and surest.kind not in ("Canvas", "Moodle")
+    return found.written or dt.datetime(1980, 1, 1, tzinfo=dt.UTC), "file" if own else "download"
 
 
 def _settle(folder: Path, new: list[Attempt], spool: Path) -> Iterator[NotTaken]:
@@ -163,7 +165,8 @@ def _there(folder: Path) -> list[Attempt]:
     if any(each.sha256 == digest for each in known):
         return list(known)
     at = dt.datetime.fromtimestamp(notebook.stat().st_mtime, dt.UTC)
-    by_hand = Attempt(place="was there", sha256=digest, handed_in=at, clock="file", counts_as=at)
+    account = known[0].account if known else ""
+    by_hand = Attempt(place="was there", sha256=digest, handed_in=at, clock="file", counts_as=at, account=account)
     return [by_hand, *(each for each in known if (folder / EARLIER / f"{each.sha256}.ipynb").is_file())]
 
 

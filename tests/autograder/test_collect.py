@@ -240,18 +240,22 @@ def test_newest_attempt_counts_and_the_older_stays(
     assert lying(tmp_path / "at once") == both
 
 
-def test_a_notebook_mended_by_hand_stays(course: Course, handed_in: Callable[..., str], tmp_path: Path) -> None:
+def test_a_notebook_mended_by_hand_stays(
+    course: Course, handed_in: Callable[..., str], zipped: Callable[..., bytes], tmp_path: Path
+) -> None:
     """What an instructor changed in place is an attempt of its own; collecting again does not undo it."""
-    source = folder(tmp_path / "mail", {"an_words.ipynb": handed_in()})
+    source = archive(tmp_path / "canvas.zip", {"voan_7_40_x.zip": zipped("an")})
     collect(course, [source], tmp_path / "out")
     notebook = tmp_path / "out" / "an" / "words" / "words.ipynb"
     mended = handed_in(theory_rare='theory_rare = "C"')
     notebook.write_text(mended, "utf-8")
     collected = collect(course, [source], tmp_path / "out")
     assert notebook.read_text("utf-8") == mended
-    assert [attempt.place for attempt in collected.attempts["an", "words"]] == ["was there", "mail/an_words.ipynb"]
+    places = [attempt.place for attempt in collected.attempts["an", "words"]]
+    assert (places, collected.not_taken) == (["was there", "canvas.zip: voan_7_40_x.zip"], ())
 
 
+@pytest.mark.parametrize("unpacked", [False, True])
 @pytest.mark.parametrize(
     ("name", "packed", "counts_as"),
     [
@@ -269,12 +273,14 @@ def test_what_counts_for_the_late_policy(
     name: str,
     packed: bool,
     counts_as: dt.datetime | None,
+    unpacked: bool,
 ) -> None:
-    """An archive's own times are those of the download and cost nobody anything; LATE is at least just late."""
+    """An archive's times, unpacked or not, are the download's and cost nobody anything; LATE is just late at least."""
     (module,) = course.modules
     policy = LatePolicy(per_day=1, grace_minutes=10)
     due = course.model_copy(update={"modules": (module.model_copy(update={"due": DUE, "late": policy}),)})
-    source = archive(tmp_path / "lms.zip", {name: zipped("an") if packed else handed_in()})
+    files = {name: zipped("an") if packed else handed_in()}
+    source = folder(tmp_path / "lms", files, AFTER) if unpacked else archive(tmp_path / "lms.zip", files)
     collected = collect(due, [source], tmp_path / "out")
     ((student, _), (attempt,)) = next(iter(collected.attempts.items()))
     assert attempt.counts_as == (counts_as or attempt.handed_in)
