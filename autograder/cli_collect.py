@@ -27,11 +27,11 @@ def _collect(course: Course, arguments: argparse.Namespace) -> int:
     from autograder.exports import read_roster
 
     people = read_roster(arguments.roster) if arguments.roster else None
-    print("\n".join(_told(collect(course, arguments.sources, arguments.out, people), arguments.out)))
+    print("\n".join(_told(course, collect(course, arguments.sources, arguments.out, people), arguments.out)))
     return 0
 
 
-def _told(collected: Collected, out: Path) -> list[str]:
+def _told(course: Course, collected: Collected, out: Path) -> list[str]:
     from autograder.readable import readable
 
     students = {student for student, _ in collected.attempts}
@@ -42,6 +42,14 @@ def _told(collected: Collected, out: Path) -> list[str]:
         for (student, module), attempts in collected.attempts.items()
         if attempts[0].note
     ]
+    untimed = sum(
+        attempts[0].clock == "download" and course[module].due is None
+        for (_, module), attempts in collected.attempts.items()
+    )
+    if untimed:
+        lines.append(
+            f"  {untimed} count as handed in at the download: their archive tells no times, course.toml no due date"
+        )
     if collected.not_taken:
         lines += ["", f"not taken: {len(collected.not_taken)}"]
         lines += [f"  {readable(each.place, 200)}: {readable(each.reason, 300)}" for each in collected.not_taken]

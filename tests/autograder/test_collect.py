@@ -455,12 +455,17 @@ def test_links_in_a_folder_are_not_followed(course: Course, handed_in: Callable[
         collect(course, [mail], mail)
 
 
-def test_names_of_students_are_made_safe(course: Course, handed_in: Callable[..., str], tmp_path: Path) -> None:
-    """Names that are paths or formulas become plain folders, in the table too."""
+def test_names_of_students_are_made_safe(
+    course: Course, handed_in: Callable[..., str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Names that are paths or formulas become plain folders, in the table too; an archive without times is named."""
     source = archive(tmp_path / "class.zip", {"=1+1_words.ipynb": handed_in(), "an?_words.ipynb": handed_in()})
     collected = collect(course, [source], tmp_path / "out")
     assert students(collected) == ["_1_1", "an_"]
-    assert ",'=" not in (tmp_path / "out" / "collected.csv").read_text("utf-8").replace("'=1", "")
+    table = (tmp_path / "out" / "collected.csv").read_text("utf-8")
+    assert main(["--course", str(course.root), "collect", str(source), "--out", str(tmp_path / "out")]) == 0
+    assert "2 count as handed in at the download" in capsys.readouterr().out
+    assert (tmp_path / "out" / "collected.csv").read_text("utf-8") == table
 
 
 def test_a_source_that_is_not_there_is_an_error(
