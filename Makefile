@@ -20,7 +20,7 @@ need_free_port = [ -z "$(1)" ] || ! (exec 3<>/dev/tcp/127.0.0.1/$(1)) 2>/dev/nul
 	echo "Port $(1) of this machine is taken by another program: stop that one, or choose another port with PORT=."; exit 1; }
 
 .DEFAULT_GOAL := help
-.PHONY: help setup lab mlflow serve autoscale pipeline ct deliver cluster monitor report cost clean
+.PHONY: help setup lab submit mlflow serve autoscale pipeline ct deliver cluster monitor report cost clean
 
 help:  ## list what make can do
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ lab: $(READY)  ## open the labs in JupyterLab, at the start page (PORT=8888)
 		jupyter lab --ServerApp.ip=127.0.0.1 --ServerApp.root_dir=labs --LabApp.default_url=/lab/tree/00_start_here.ipynb \
 		$(if $(PORT),--ServerApp.port=$(PORT) --ServerApp.port_retries=0,--ServerApp.port_retries=50) \
 		$(if $(filter 0,$(shell id -u)),--allow-root) $(LAB_OPTIONS)
+
+submit: $(READY)  ## pack a lab for handing in, and hear what is missing (MODULE=03_serving STUDENT=id SUBMIT_OPTIONS="--run")
+	@python -m autograder submit $(MODULE) --student "$(STUDENT)" $(SUBMIT_OPTIONS)
 
 mlflow: $(READY)  ## show a lab's runs in MLflow's own pages (MODULE=01_tracking PORT=5000)
 	@[ -f out/labs/$(MODULE)/mlflow.db ] || { \

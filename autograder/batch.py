@@ -3,10 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import os
-import re
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
@@ -22,6 +18,7 @@ from autograder.models import Grade
 from autograder.pool import OpenPool, run_all
 from autograder.record import write_record
 from autograder.report import write_report
+from autograder.students import student_id, student_ids
 from autograder.walls.sandbox import Sandbox
 
 Progress = Callable[[int, int, Grade], None]
@@ -42,7 +39,7 @@ def find_submissions(course: Course, submissions: Path, module: str | None = Non
     Every student is expected to hand in each module that anybody handed in, or just `module`.
     """
     if submissions.is_file():
-        return [Entry(_student(submissions.stem), module or _module_of(course, submissions), submissions)]
+        return [Entry(student_id(submissions.stem), module or _module_of(course, submissions), submissions)]
     if not submissions.is_dir():
         raise GraderError(f"{submissions} does not exist; pass a folder with one folder per student, or one notebook")
     students = sorted(folder for folder in submissions.iterdir() if folder.is_dir() and not folder.name.startswith("."))
@@ -150,19 +147,3 @@ def _module_of(course: Course, path: Path) -> str:
     if len(course.modules) == 1:
         return course.modules[0].id
     raise GraderError(f"cannot tell which module {path.name} is; add --module {course.modules[0].id}")
-
-
-def student_ids(names: list[str]) -> dict[str, str]:
-    """A student id for each folder name; a name that has to be changed for it never takes another student's."""
-    taken = Counter(map(_student, names))
-    return {
-        name: _student(name)
-        if taken[_student(name)] == 1 or _student(name) == name
-        else f"{_student(name)}-{hashlib.sha256(os.fsencode(name)).hexdigest()[:8]}"
-        for name in names
-    }
-
-
-def _student(name: str) -> str:
-    """A student id that is safe as a file name and in a spreadsheet."""
-    return re.sub(r"[^\w.@ -]", "_", name).lstrip("=+-@. ")[:80] or "unnamed"

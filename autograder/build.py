@@ -29,9 +29,9 @@ from traitlets.config import Config
 
 from autograder.course import Course
 from autograder.errors import GraderError, SourceError
-from autograder.kernel import new_kernel
 from autograder.models import Cell, Lab
 from autograder.nbgrader_notebook import read_nbgrader
+from autograder.plain_kernel import new_kernel
 from autograder.source import read_lab
 from autograder.visible import reject_visible_outputs, reject_visible_values
 from autograder.weak import reject_weak_checks

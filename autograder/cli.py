@@ -1,16 +1,19 @@
-"""`autograder`: build, grade, report, regrade, try, audit and release from the command line."""
+"""`autograder`: make a course of notebooks, hand in, collect, grade and report, and prove how good the grading is."""
 
 from __future__ import annotations
 
 import argparse
 import contextlib
 import os
-import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from autograder.cli_collect import add_collect
+from autograder.cli_help import TermCommands
+from autograder.cli_proof import add_proof
+from autograder.cli_student import add_submit, submit
+from autograder.command import ended
 from autograder.course import Course, load_course
-from autograder.errors import GraderError
 from autograder.models import Grade, Rubric
 from autograder.pool import OpenPool
 
@@ -18,22 +21,7 @@ from autograder.pool import OpenPool
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns 0, or 1 with the reason on stderr."""
     arguments = _parser().parse_args(argv)
-    # Before numpy starts: checks then compute what the kernels compute, bit for bit, and do not fight over cores.
-    os.environ.setdefault("OMP_NUM_THREADS", "1")
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
-    # nbgrader starts alembic by name: find this environment's, whether or not it was activated.
-    os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    try:
-        return int(arguments.run(_course(arguments), arguments))
-    except GraderError as error:
-        print(f"autograder: {error}", file=sys.stderr)
-        return 1
-    except OSError as error:
-        print(f"autograder: {error}; when that is mended, the same command goes on from here", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("autograder: stopped; the same command goes on from here", file=sys.stderr)
-        return 130
+    return ended(lambda: arguments.run(_course(arguments), arguments))
 
 
 def _course(arguments: argparse.Namespace) -> Course:
@@ -112,16 +100,6 @@ def _pool(course: Course, arguments: argparse.Namespace, submissions: int) -> Op
     return local_pool(workers, course.preload) if workers > 1 else None
 
 
-def _walls(course: Course, arguments: argparse.Namespace) -> int:  # noqa: ARG001 - every command takes both
-    from autograder.walls.sandbox import Sandbox
-
-    sandbox = Sandbox(course.model_copy(update={"preload": ()}))  # what it imports has no say in this
-    sandbox.start()
-    print(f"student code runs {sandbox.kind}")
-    sandbox.close()
-    return 0
-
-
 def _try(course: Course, arguments: argparse.Namespace) -> int:
     from autograder.trial import solution_submission, try_file
 
@@ -166,35 +144,19 @@ def _regrade(course: Course, arguments: argparse.Namespace) -> int:
     return 0 if found.equal else 1
 
 
+def _submit(course: Course, arguments: argparse.Namespace) -> int:
+    from autograder.build import load_lab
+    from autograder.release import handout_of
+
+    return submit(handout_of(course, [load_lab(course, course[arguments.module].id)]), arguments)
+
+
 def _release(course: Course, arguments: argparse.Namespace) -> int:
     from autograder.release import write_release
 
     files = write_release(course, arguments.out)
     print(f"{arguments.out}: {files} files, nothing of the instructor's among them")
     return 0
-
-
-def _audit(course: Course, arguments: argparse.Namespace) -> int:
-    from rich.console import Console
-
-    from autograder.audit.audit import PARTS, Scope, audit_module, write_audit
-    from autograder.audit.mutation import Sample
-    from autograder.audit.summary import print_summary
-
-    console = Console(soft_wrap=True)
-    scope = Scope(
-        parts=tuple(arguments.part or PARTS),
-        tasks=tuple(arguments.task or ()),
-        sample=Sample(arguments.sample, arguments.seed),
-        workers=arguments.workers,
-    )
-    records = {}
-    for module in arguments.modules or [module.id for module in course.modules]:
-        records[module] = audit_module(course, module, scope, lambda text: console.print(text, markup=False))
-        print_summary(module, records[module], console)
-    write_audit(records, arguments.json)
-    print(f"\n{arguments.json}")
-    return 1 if any(part.problems for part in records.values()) else 0
 
 
 @contextlib.contextmanager
@@ -226,9 +188,11 @@ def _table_line(grade: Grade, width: int, rubrics: tuple[Rubric, ...]) -> str:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="autograder", description=__doc__)
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = argparse.ArgumentParser(prog="autograder", description=__doc__, formatter_class=raw)
+    parser.usage = "autograder [-h] [--course COURSE] COMMAND ..."
     parser.add_argument("--course", type=Path, default=Path(), help="the course's folder (default: here)")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    commands = TermCommands(parser)
 
     build = commands.add_parser("build", help="make both notebooks from solutions/<module>.py")
     build.add_argument("modules", nargs="*", metavar="MODULE")
@@ -276,20 +240,12 @@ def _parser() -> argparse.ArgumentParser:
             "--no-sandbox", dest="walls", action="store_false", help="no walls: only for code you trust"
         )
 
-    walls = commands.add_parser("walls", help="say whether student code can be walled in here, and if not, why")
-    walls.set_defaults(run=_walls)
-
-    audit = commands.add_parser("audit", help="prove how good the grading is")
-    audit.add_argument("modules", nargs="*", metavar="MODULE")
-    audit.add_argument("--json", type=Path, default=Path("out/audit.json"), help="where the findings go")
-    audit.add_argument("--part", action="append", choices=("known", "hostile", "borrowed", "guess", "mutants"))
-    audit.add_argument("--task", action="append", help="only the mutants and borrowed answers of this task")
-    audit.add_argument("--sample", type=int, help="try at most so many mutants a task")
-    audit.add_argument("--seed", type=int, default=0, help="which sample (default: 0)")
-    audit.add_argument("--workers", type=int, default=1, help="how many submissions run at a time (default: 1)")
-    audit.set_defaults(run=_audit)
-
     release = commands.add_parser("release", help="write the folder that students get")
     release.add_argument("--out", type=Path, default=Path("out/release"))
     release.set_defaults(run=_release)
+
+    add_submit(commands).set_defaults(run=_submit)
+    add_collect(commands)
+    add_proof(commands)
+    parser.epilog = commands.listed()
     return parser

@@ -117,7 +117,7 @@ class ClassBook:
         with self._book.db.no_autoflush:  # nbgrader builds the submission's rows before it adds the submission
             self._book.update_or_create_submission(lab.gradebook_names[0], student, timestamp=_handed_in_at(handed_in))
         grade = graded.grade
-        if handed_in and (stamp := handed_in.with_name("timestamp.txt")).is_file() and not _stamped(stamp):
+        if handed_in and (stamp := handed_in.with_name("timestamp.txt")).is_file() and not stamped(stamp):
             unread = "timestamp.txt holds no moment in time: the notebook's own file time counts"
             grade = grade.model_copy(update={"flags": (*grade.flags, unread)})
         return self.settle(lab, grade, course)
@@ -187,12 +187,12 @@ def _handed_in_at(path: Path | None) -> dt.datetime | None:
     if path is None or not path.is_file():
         return None
     stamp = path.with_name("timestamp.txt")
-    if stamp.is_file() and (stamped := _stamped(stamp)):
-        return stamped
+    if stamp.is_file() and (moment := stamped(stamp)):
+        return moment
     return dt.datetime.fromtimestamp(path.stat().st_mtime, dt.UTC).replace(tzinfo=None)
 
 
-def _stamped(stamp: Path) -> dt.datetime | None:
+def stamped(stamp: Path) -> dt.datetime | None:
     """The moment in nbgrader's timestamp.txt, in UTC; None when it holds none, since students hand in anything."""
     try:
         with stamp.open(encoding="utf-8") as file:

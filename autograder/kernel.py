@@ -1,4 +1,4 @@
-"""The questions that the grader asks a submission's kernel between cells; and a plain kernel for building notebooks."""
+"""The questions that the grader asks a submission's kernel between cells."""
 
 from __future__ import annotations
 
@@ -7,11 +7,9 @@ import json
 import re
 import signal
 import time
-from pathlib import Path
 from queue import Empty
 from typing import Any
 
-from jupyter_client.manager import AsyncKernelManager
 from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.util import ensure_async
@@ -20,11 +18,6 @@ from autograder.errors import KernelDied
 from autograder.lab import Failure
 
 _TEXT_LITERAL = re.compile(r"""'(?:[^'\\]++|\\.)*+'|"(?:[^"\\]++|\\.)*+\"""")
-
-
-def new_kernel(folder: Path) -> AsyncKernelManager:
-    """A kernel manager whose sockets are files in `folder`, so that no other user of the machine can listen in."""
-    return AsyncKernelManager(kernel_name="python3", transport="ipc", connection_file=str(folder / "kernel.json"))
 
 
 class KernelLink:

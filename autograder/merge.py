@@ -45,16 +45,24 @@ def read_submission(path: Path, lab: Lab) -> Submission:
     What is missing or ambiguous is left out and named in `flags`; nothing else of the file is looked at.
     """
     try:
-        text = read_handed_in(path).decode("utf-8")
+        return submission_in(read_handed_in(path), lab)
+    except FileNotFoundError:
+        return Submission({}, ("missing notebook",))
+    except OSError as error:
+        return Submission({}, (f"unreadable notebook: {error}",))
+
+
+def submission_in(content: bytes, lab: Lab) -> Submission:
+    """The same of a notebook's `content`."""
+    try:
+        text = content.decode("utf-8")
         data = json.loads(text)
         if not isinstance(data, dict) or not isinstance(data.get("nbformat"), int):
             return Submission({}, ("not a notebook: no nbformat number in it",))
         flags = () if data["nbformat"] >= 4 else (f"old notebook format {data['nbformat']}, converted",)
         found = data["cells"] if data["nbformat"] >= 4 else nbformat.convert(nbformat.reader.reads(text), 4).cells
-        cells = [(_grade_id(cell), cell) for cell in found if isinstance(cell, dict)]
-    except FileNotFoundError:
-        return Submission({}, ("missing notebook",))
-    except (OSError, UnicodeDecodeError) as error:
+        cells = [(grade_id(cell), cell) for cell in found if isinstance(cell, dict)]
+    except UnicodeDecodeError as error:
         return Submission({}, (f"unreadable notebook: {error}",))
     except json.JSONDecodeError as error:
         return Submission({}, (f"not a notebook: the JSON breaks off or is damaged at line {error.lineno}",))
@@ -123,7 +131,7 @@ def _own_cells(cells: list[tuple[str, dict[str, Any]]], known: set[str]) -> tupl
     return tuple(own)
 
 
-def _grade_id(cell: dict[str, Any]) -> str:
+def grade_id(cell: dict[str, Any]) -> str:
     """The grade id of nbgrader, else the cell's own: editors that renew cell ids keep the metadata."""
     metadata = cell.get("metadata")
     ours = metadata.get("nbgrader") if isinstance(metadata, dict) else None

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from autograder.batch import Entry, student_ids
+from autograder.batch import Entry
 from autograder.course import Course, load_course
 from autograder.errors import GraderError
 from autograder.models import RUBRICS, Lab
 from autograder.nbgrader_notebook import read_nbgrader
+from autograder.students import student_ids
 
 
 def adopt_course(folder: Path, out: Path) -> Course:

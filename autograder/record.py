@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import importlib.metadata
 import json
-import platform
-import re
-import site
-from functools import cache
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from autograder.course import Course, course_secret
+from autograder.environment import Environment, environment, file_hash
 from autograder.errors import GraderError
 from autograder.merge import Submission, read_handed_in, read_submission
 from autograder.models import Grade, Lab, Outcome
@@ -24,15 +20,6 @@ SEEDS = "first 8 bytes of HMAC-SHA256(course secret, student NUL module NUL chec
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Environment(_Frozen):
-    """Where a grading ran; `lock` is the SHA-256 of requirements.lock, if the course has one."""
-
-    python: str
-    platform: str
-    lock: str | None
-    packages: dict[str, str]
 
 
 class CheckPoints(_Frozen):
@@ -80,8 +67,8 @@ def make_record(course: Course, lab: Lab, path: Path, *, automatic: Grade, final
         module=final.module,
         submission=_handed_in_hash(path),
         answers=answers_hash(read_submission(path, lab)),
-        source=_file_hash(course.source(final.module)) or "",
-        course=_file_hash(course.root / "solutions" / "course.toml") or "",
+        source=file_hash(course.source(final.module)) or "",
+        course=file_hash(course.root / "solutions" / "course.toml") or "",
         secret=secret_fingerprint(course),
         environment=environment(course.root / "requirements.lock"),
         seconds=automatic.seconds,
@@ -117,35 +104,8 @@ def secret_fingerprint(course: Course) -> str:
     return hmac.new(course_secret(course), b"autograder record", hashlib.sha256).hexdigest()
 
 
-@cache
-def environment(lock: Path) -> Environment:
-    """This process's Python and packages: those that `lock` names, or all that are installed when there is no lock."""
-    # Not sys.path, which grows as a process runs: setuptools appends what it brings along of other packages.
-    found = importlib.metadata.distributions(path=site.getsitepackages())
-    installed = {each.metadata["Name"]: each.version for each in found if each.metadata["Name"]}
-    plain = {_plain(name): (name, version) for name, version in installed.items()}
-    names = set(plain)
-    if lock.is_file():
-        named = re.findall(r"^([A-Za-z0-9][\w.-]*)==", lock.read_text("utf-8"), flags=re.MULTILINE)
-        names &= {_plain(name) for name in named}
-    return Environment(
-        python=platform.python_version(),
-        platform=platform.platform(),
-        lock=_file_hash(lock),
-        packages=dict(plain[name] for name in sorted(names)),
-    )
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[-_.]+", "-", name).lower()
-
-
 def _handed_in_hash(path: Path) -> str | None:
     try:
         return hashlib.sha256(read_handed_in(path)).hexdigest()
     except OSError:
         return None
-
-
-def _file_hash(path: Path) -> str | None:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else None

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from autograder.course import Course
+from autograder.environment import Environment
 from autograder.errors import GraderError
 from autograder.grading import ModuleGrader
-from autograder.record import Environment, GradeRecord, make_record, read_record
+from autograder.record import GradeRecord, make_record, read_record
 from autograder.walls.sandbox import Sandbox
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
 from autograder.cli import main
+from autograder.cli_help import TERM
 from autograder.course import Course
 
 
@@ -55,6 +57,19 @@ def test_try_prints_each_checks_reason(course: Course, tmp_path: Path, capsys: p
     changed.write_text('# %% id="code-cuont"\npass\n')
     assert main([*arguments, "--submission", str(changed)]) == 1
     assert "no task or written cell code-cuont" in capsys.readouterr().err
+
+
+def test_help_lists_every_command_once_in_the_order_of_a_term(capsys: pytest.CaptureFixture[str]) -> None:
+    """Each command stands under a heading, and its own help begins with the same text."""
+    with pytest.raises(SystemExit):
+        main(["--help"])
+    told = capsys.readouterr().out
+    named = re.findall(r"^  ([a-z]+) +(\S.+)$", told.partition("Make the course:")[2], re.MULTILINE)
+    assert [name for name, _ in named] == [name for names in TERM.values() for name in names]
+    assert "More:" not in told
+    with pytest.raises(SystemExit):
+        main(["collect", "--help"])
+    assert dict(named)["collect"] in " ".join(capsys.readouterr().out.split())
 
 
 def test_errors_are_one_line_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -16,9 +16,10 @@ from nbgrader.api import Gradebook
 from autograder.batch import find_submissions, grade_class
 from autograder.cli import main
 from autograder.course import Course, load_course
+from autograder.environment import environment
 from autograder.errors import GraderError
 from autograder.models import Grade, Outcome
-from autograder.record import GradeRecord, environment, read_record
+from autograder.record import GradeRecord, read_record
 from autograder.regrade import regrade
 
 

@@ -2,26 +2,50 @@
 
 from __future__ import annotations
 
+import ast
 import shutil
 from pathlib import Path
 
 import pytest
 
+import autograder
 from autograder.course import Course, load_course
 from autograder.errors import GraderError
-from autograder.release import leaks, write_release
+from autograder.handout import read_handout
+from autograder.release import STUDENT_HALF, leaks, write_release
 
 
 def test_release_holds_labs_and_the_student_half(course: Course, tmp_path: Path) -> None:
-    """Labs and the module that they import are there; the grader is not."""
+    """Labs, the module that they import and what packs them are there; the grader is not."""
     write_release(course, tmp_path / "release")
     files = {
         str(path.relative_to(tmp_path / "release")) for path in (tmp_path / "release").rglob("*") if path.is_file()
     }
-    assert files == {
-        "labs/words/words.ipynb", "autograder/__init__.py", "autograder/lab.py", "autograder/progress.py",
-    }  # fmt: skip
+    ours = {f"autograder/{name}" for name in STUDENT_HALF}
+    assert files == {"labs/words/words.ipynb", "autograder/handout.json", *ours}
     assert leaks(course, tmp_path / "release") == []
+
+
+def test_the_student_half_imports_nothing_of_the_other(course: Course, tmp_path: Path) -> None:
+    """Whatever a module of it imports of ours is in the release too, at the top of the file or inside a function."""
+    for name in STUDENT_HALF:
+        tree = ast.parse((Path(autograder.__file__).parent / name).read_text("utf-8"))
+        for node in ast.walk(tree):
+            if isinstance(node, ast.ImportFrom) and str(node.module).startswith("autograder."):
+                assert f"{str(node.module).split('.')[1]}.py" in STUDENT_HALF, f"{name} imports {node.module}"
+
+
+def test_two_releases_of_one_course_have_one_number(course: Course, tmp_path: Path) -> None:
+    """It changes with any file that students get, and with nothing else."""
+    numbers = []
+    for name in ("one", "two", "three"):
+        if name == "three":
+            shutil.copytree(course.root, tmp_path / "course")
+            (tmp_path / "course" / "labs" / "note.md").write_text("read me")
+            course = load_course(tmp_path / "course")
+        write_release(course, tmp_path / name)
+        numbers.append(read_handout(tmp_path / name).release)
+    assert numbers[0] == numbers[1] != numbers[2]
 
 
 def test_a_second_release_replaces_the_first(course: Course, tmp_path: Path) -> None:
