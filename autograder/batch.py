@@ -13,6 +13,7 @@ from functools import cache, partial
 from pathlib import Path
 
 from autograder.build import load_lab
+from autograder.cohort import for_cohort
 from autograder.course import Course, load_course
 from autograder.errors import GraderError
 from autograder.gradebook import ClassBook, Marks, book_trouble
@@ -74,6 +75,7 @@ def grade_class(
     A `pool` (see `autograder.pool`) runs submissions in other processes; this one alone writes. What an earlier run
     into the same folder graded, with nothing changed since, is taken from there unless `again`.
     """
+    course = for_cohort(course, folder)
     labs = {module: load_lab(course, module) for module in dict.fromkeys(entry.module for entry in entries)}
     book, journal = ClassBook(folder, marks), Journal(course, folder)
     keys = [journal.key(entry.module, entry.path) for entry in entries]

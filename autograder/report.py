@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from autograder.analysis import MIN_STUDENTS
 from autograder.build import load_lab
+from autograder.cohort import for_cohort
 from autograder.course import Course
 from autograder.errors import GraderError
 from autograder.exports import canvas_rows, grades_rows, moodle_rows, read_roster, write_csv
@@ -52,6 +53,7 @@ def write_report(course: Course, grades: Sequence[Grade], folder: Path) -> None:
 
 def rewrite_report(course: Course, folder: Path) -> list[Grade]:
     """Settle the grades in `folder` with what its gradebook and course.toml say now, and write the report again."""
+    course = for_cohort(course, folder)
     grades = read_grades(folder)
     if (folder / "gradebook.db").is_file():
         book = ClassBook(folder)
