@@ -43,22 +43,27 @@ NAMES = (
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of student: how likely what they try is right, and how far into a notebook they come (shares of 1)."""
+    """A kind of student: how much they know, how far into a notebook they come, how much they do their own way.
+
+    All three are shares of 1.
+    """
 
     who: str
     knows: float = 0
     reaches: float = 0
+    own: float = 0.3
     late: bool = False
     leaves_after: int = 99
 
 
 STRONG, SOLID = Kind("strong", 0.97, 1), Kind("solid", 0.85, 0.97)
+LENDS = Kind("solid, does most things her own way", 0.85, 0.97, own=0.8)
 MIDDLING, WEAK = Kind("middling", 0.66, 0.82), Kind("weak", 0.42, 0.5)
 COPIES, ATTACKS = Kind("copies most of it from the one before", 0.6, 0.8), Kind("attacks", 0.6, 0.45)
 LATE = Kind("solid, and late", 0.8, 0.95, late=True)
 ABSENT, LEAVES = Kind("absent"), Kind("leaves half-way", 0.6, 0.75, leaves_after=3)
 KINDS = (
-    STRONG, MIDDLING, SOLID, COPIES, ATTACKS, LATE, WEAK, ABSENT, SOLID, MIDDLING,
+    STRONG, MIDDLING, LENDS, COPIES, ATTACKS, LATE, WEAK, ABSENT, SOLID, MIDDLING,
     SOLID, STRONG, MIDDLING, WEAK, SOLID, MIDDLING, LEAVES, SOLID, MIDDLING, STRONG,
     WEAK, SOLID, MIDDLING, SOLID, LATE, STRONG, MIDDLING, WEAK, SOLID, MIDDLING,
 )  # fmt: skip
@@ -137,7 +142,7 @@ def texts_of(
     reached = cells[: round(len(cells) * (kind.reaches + chance.gauss(0, 0.08)))]
     written = [cell.id for cell in pieces.lab.with_role("written") if chance.random() < kind.reaches]
     tried = dict.fromkeys([*(cell for cell in reached if chance.random() > 0.05), *written])
-    texts = {cell: _text(pieces, cell, knows, chance) for cell in tried}
+    texts = {cell: _text(pieces, cell, kind.own, knows, chance) for cell in tried}
     if kind is COPIES:
         theirs = before.get(pieces.lab.module, {})
         texts |= {cell: renamed(text) for cell, text in theirs.items() if chance.random() < 0.85}
@@ -146,13 +151,13 @@ def texts_of(
     return {cell: text for cell, text in texts.items() if text}
 
 
-def _text(pieces: Pieces, cell: str, knows: float, chance: random.Random) -> str:
+def _text(pieces: Pieces, cell: str, own: float, knows: float, chance: random.Random) -> str:
     """A right text or an alternative to it, else a known mistake, else a slip, else nothing."""
     right = pieces.right[cell]
     if pieces.lab[cell].role == "written":
         return some_of(right, knows, chance)
     if chance.random() < knows:
-        return chance.choice(pieces.alternatives.get(cell, ()) or (right,)) if chance.random() < 0.3 else right
+        return chance.choice(pieces.alternatives.get(cell, ()) or (right,)) if chance.random() < own else right
     if mistakes := pieces.mistakes.get(cell):
         return chance.choice(mistakes)
     return slip(right, chance)

@@ -6,6 +6,7 @@ import contextlib
 import hashlib
 import os
 import re
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from autograder.models import Grade
 from autograder.pool import OpenPool, run_all
 from autograder.record import write_record
 from autograder.report import write_report
+from autograder.runs import Run, keep_run
 from autograder.walls.sandbox import Sandbox
 
 Progress = Callable[[int, int, Grade], None]
@@ -75,6 +77,7 @@ def grade_class(
     A `pool` (see `autograder.pool`) runs submissions in other processes; this one alone writes. What an earlier run
     into the same folder graded, with nothing changed since, is taken from there unless `again`.
     """
+    started = time.perf_counter()
     course = for_cohort(course, folder)
     labs = {module: load_lab(course, module) for module in dict.fromkeys(entry.module for entry in entries)}
     book, journal = ClassBook(folder, marks), Journal(course, folder)
@@ -108,6 +111,7 @@ def grade_class(
                 take(position, work(entries[index]))
         else:
             run_all(pool, work, [entries[index] for index in left], take)
+    keep_run(folder, Run(seconds=time.perf_counter() - started, graded=len(left), found=len(entries) - len(left)))
     write_report(course, grades, folder)
     return grades
 
