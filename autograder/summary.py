@@ -62,7 +62,7 @@ class Summary:
     hardest: tuple[HardCheck, ...]
     queue: tuple[Queue, ...]
     late: tuple[LateLine, ...]
-    policies: tuple[tuple[Overview, str], ...]
+    policies: dict[str, tuple[Overview, ...]]
     run: str
     similar: Similar
     has_core: bool
@@ -85,28 +85,37 @@ def summary(course: Course, views: Sequence[Overview], runs: Sequence[Run], simi
         hardest=tuple(_hardest(views)),
         queue=tuple(each for each in queue if each.texts or each.errored),
         late=tuple(LateLine(grade, view) for view in views for grade in view.grades if grade.late_days),
-        policies=tuple((view, in_words(course, view)) for view in views if view.module.due),
+        policies=_policies(course, views),
         run=_run(runs, views),
         similar=similar,
         has_core=len({view.module.core for view in views}) == 2,
     )
 
 
-def in_words(course: Course, view: Overview) -> str:
-    """A module's due time and what lateness costs there."""
-    policy, due = course.late_policy(view.module.id), view.module.due
-    return f"due {due:%a %d %B %Y, %H:%M %Z}; {_price(policy)}" if due else "no due time"
+def _policies(course: Course, views: Sequence[Overview]) -> dict[str, tuple[Overview, ...]]:
+    """What lateness costs, in words, and the modules that have a due time and this price."""
+    found: dict[str, tuple[Overview, ...]] = {}
+    for view in views:
+        if view.module.due:
+            words = price(course.late_policy(view.module.id))
+            found[words] = (*found.get(words, ()), view)
+    return found
 
 
-def _price(policy: LatePolicy) -> str:
+def price(policy: LatePolicy) -> str:
+    """What a late policy costs, in words.
+
+    >>> price(LatePolicy(per_day="10%", maximum=20, grace_minutes=15))
+    'Each started day costs 10% of the points, all of them at most 20 points, after 15 minutes of grace'
+    """
     if policy.per_day in (0, "0%"):
-        return "being late costs nothing"
+        return "Being late costs nothing"
     grace = f", after {policy.grace_minutes:g} minutes of grace" if policy.grace_minutes else ""
-    return f"{_amount(policy.per_day)} a started day, at most {_amount(policy.maximum)}{grace}"
+    return f"Each started day costs {_amount(policy.per_day)}, all of them at most {_amount(policy.maximum)}{grace}"
 
 
 def _amount(amount: float | str) -> str:
-    return amount if isinstance(amount, str) else f"{amount:g} points"
+    return f"{amount} of the points" if isinstance(amount, str) else f"{amount:g} points"
 
 
 def _students(views: Sequence[Overview]) -> list[StudentLine]:
@@ -162,8 +171,8 @@ def duration(seconds: float) -> str:
     """Seconds as people say them.
 
     >>> [duration(seconds) for seconds in (4.25, 90, 5_400)]
-    ['4.2 s', '1.5 minutes', '1.5 hours']
+    ['4.2 s', '1.5 min', '1.5 h']
     """
     if seconds < 60:
         return f"{seconds:.1f} s"
-    return f"{seconds / 60:.1f} minutes" if seconds < 3_600 else f"{seconds / 3_600:.1f} hours"
+    return f"{seconds / 60:.1f} min" if seconds < 3_600 else f"{seconds / 3_600:.1f} h"
