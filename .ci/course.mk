@@ -16,7 +16,7 @@ demo: $(READY)  ## grade a sample class of module 01 into out/demo
 class: $(READY)  ## make up a class of all modules and grade it into out/class; goes on where it was (STUDENTS=30 CLASS_OPTIONS="--core")
 	@python assets/make_class.py --students $(or $(STUDENTS),30)
 	@walls=; autograder walls || { walls=--no-sandbox; echo "This class is ours: grading it without walls."; }; \
-	autograder grade out/class/submissions --out out/class --marks out/class/marks.csv --open $$walls $(CLASS_OPTIONS)
+	autograder grade out/class/submissions --out out/class --cohort out/class/cohort.toml --marks out/class/marks.csv --open $$walls $(CLASS_OPTIONS)
 
 build: $(READY)  ## write both notebooks of every module from its source
 	@autograder build

@@ -1,9 +1,8 @@
 """Strict readers of gradebook imports, written after those of the systems themselves.
 
 Canvas: `GradebookImporter` of instructure/canvas-lms (app/models/gradebook_importer.rb). Moodle:
-`gradeimport_csv_load_data` (grade/import/csv/classes/load_data.php) with `csv_import_reader` (lib/csvlib.class.php), and
-docs.moodle.org/en/Grade_import. Each raises where the original refuses the file, or where it would do something that
-nobody wanted.
+`gradeimport_csv_load_data` (grade/import/csv/classes/load_data.php) with `csv_import_reader` (lib/csvlib.class.php),
+and docs.moodle.org/en/Grade_import. Each raises where the original refuses the file, or would do what nobody wanted.
 """
 
 from __future__ import annotations
