@@ -128,6 +128,7 @@ def grade_entry(root: Path, walls: bool, entry: Entry) -> Graded:  # noqa: FBT00
 
 @cache
 def _grader(root: Path, walls: bool, module: str) -> ModuleGrader:  # noqa: FBT001 - a cache's key
+    """This process's grader of a module; all of a course share one sandbox."""
     return ModuleGrader(load_course(root), module, sandbox=_sandbox(root, walls))
 
 
