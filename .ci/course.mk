@@ -7,11 +7,16 @@ TESTS ?= tests lib autograder $(REPLAYED)
 TRIED = $(if $(IMAGE),--image "$(IMAGE)") $(if $(ARCHIVE),--archive "$(ARCHIVE)")
 COMPILE := uv pip compile --universal --generate-hashes --no-header --no-emit-index-url --python-version 3.11
 
-.PHONY: demo build release test soak lint score audit bench drift-table lock assets image staging production secrets
+.PHONY: demo class build release test soak lint score audit bench drift-table lock assets image staging production secrets
 
 demo: $(READY)  ## grade a sample class of module 01 into out/demo
 	@walls=; autograder walls || { walls=--no-sandbox; echo "This class is ours: grading it without walls."; }; \
 	autograder grade assets/sample_class --out out/demo --marks assets/sample_class/marks.csv $$walls
+
+class: $(READY)  ## make up a class of all modules and grade it into out/class; goes on where it was (STUDENTS=30 CLASS_OPTIONS="--core")
+	@python assets/make_class.py --students $(or $(STUDENTS),30)
+	@walls=; autograder walls || { walls=--no-sandbox; echo "This class is ours: grading it without walls."; }; \
+	autograder grade out/class/submissions --out out/class --cohort out/class/cohort.toml --marks out/class/marks.csv --open $$walls $(CLASS_OPTIONS)
 
 build: $(READY)  ## write both notebooks of every module from its source
 	@autograder build

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache, partial
 from pathlib import Path
 
 from autograder.build import load_lab
+from autograder.cohort import for_cohort
 from autograder.course import Course, load_course
 from autograder.errors import GraderError
 from autograder.gradebook import ClassBook, Marks, book_trouble
@@ -18,6 +20,7 @@ from autograder.models import Grade
 from autograder.pool import OpenPool, run_all
 from autograder.record import write_record
 from autograder.report import write_report
+from autograder.runs import Run, keep_run
 from autograder.students import student_id, student_ids
 from autograder.walls.sandbox import Sandbox
 
@@ -71,6 +74,8 @@ def grade_class(
     A `pool` (see `autograder.pool`) runs submissions in other processes; this one alone writes. What an earlier run
     into the same folder graded, with nothing changed since, is taken from there unless `again`.
     """
+    started = time.perf_counter()
+    course = for_cohort(course, folder)
     labs = {module: load_lab(course, module) for module in dict.fromkeys(entry.module for entry in entries)}
     book, journal = ClassBook(folder, marks), Journal(course, folder)
     keys = [journal.key(entry.module, entry.path) for entry in entries]
@@ -103,6 +108,7 @@ def grade_class(
                 take(position, work(entries[index]))
         else:
             run_all(pool, work, [entries[index] for index in left], take)
+    keep_run(folder, Run(seconds=time.perf_counter() - started, graded=len(left), found=len(entries) - len(left)))
     write_report(course, grades, folder)
     return grades
 
@@ -119,6 +125,7 @@ def grade_entry(root: Path, walls: bool, entry: Entry) -> Graded:  # noqa: FBT00
 
 @cache
 def _grader(root: Path, walls: bool, module: str) -> ModuleGrader:  # noqa: FBT001 - a cache's key
+    """This process's grader of a module; all of a course share one sandbox."""
     return ModuleGrader(load_course(root), module, sandbox=_sandbox(root, walls))
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import sys
+import webbrowser
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from autograder.cli_proof import add_proof
 from autograder.cli_student import add_submit, submit
 from autograder.command import ended
 from autograder.course import Course, load_course
+from autograder.errors import GraderError
 from autograder.models import Grade, Rubric
 from autograder.pool import OpenPool
 
@@ -80,6 +83,10 @@ def _grade(course: Course, arguments: argparse.Namespace) -> int:
 
     find = find_handed_in if arguments.nbgrader_source else find_submissions
     entries = find(course, arguments.submissions, arguments.module)
+    entries = [entry for entry in entries if course[entry.module].core or not arguments.core]
+    if not entries:
+        raise GraderError(f"nothing of {arguments.submissions} is in the course's core; leave out --core")
+    _keep_cohort(course, arguments.cohort, arguments.out)
     marks = read_marks(arguments.marks) if arguments.marks else None
     pool = _pool(course, arguments, len(entries))
     width = max(len(entry.student) for entry in entries)
@@ -88,7 +95,13 @@ def _grade(course: Course, arguments: argparse.Namespace) -> int:
     with _printer(width, course.rubrics) as progress:
         grades = grade_class(course, entries, arguments.out, progress=progress, **options)
     print(f"\n{arguments.out / 'index.html'}  {arguments.out / 'grades.csv'}  {arguments.out / 'gradebook.db'}")
+    if arguments.open and _has_screen():
+        webbrowser.open((arguments.out / "index.html").resolve().as_uri())
     return 1 if any("grader error" in flag for grade in grades for flag in grade.flags) else 0
+
+
+def _has_screen() -> bool:
+    return sys.platform == "darwin" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
 
 
 def _pool(course: Course, arguments: argparse.Namespace, submissions: int) -> OpenPool | None:
@@ -127,10 +140,22 @@ def _report(course: Course, arguments: argparse.Namespace) -> int:
     if arguments.roster:
         read_roster(arguments.roster)
         (arguments.folder / "roster.csv").write_bytes(arguments.roster.read_bytes())
+    _keep_cohort(course, arguments.cohort, arguments.folder)
     grades = rewrite_report(course, arguments.folder)
     waiting = sum(bool(grade.pending) for grade in grades)
     print(f"{arguments.folder / 'index.html'}: {len(grades)} graded, {waiting} with marks still to give")
     return 0
+
+
+def _keep_cohort(course: Course, cohort: Path | None, folder: Path) -> None:
+    """Keep the cohort's dates in `folder`, so that its report knows them from then on."""
+    from autograder.cohort import FILE, read_cohort
+
+    if cohort is None:
+        return
+    read_cohort(cohort, course)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / FILE).write_bytes(cohort.read_bytes())
 
 
 def _regrade(course: Course, arguments: argparse.Namespace) -> int:
@@ -214,16 +239,22 @@ def _parser() -> argparse.ArgumentParser:
         help="an nbgrader course instead of this one: FOLDER/<assignment>/<notebook>.ipynb as nbgrader writes them",
     )
     grade.add_argument("--module", help="grade only this module")
+    grade.add_argument("--core", action="store_true", help="grade only the modules of the course's core")
     grade.add_argument("--marks", type=Path, help="a CSV of marks: student,module,cell,points")
     grade.add_argument("--workers", type=int, help="how many submissions run at a time (default: one a core)")
     grade.add_argument("--scheduler", metavar="ADDRESS", help="grade on the workers of this Dask scheduler instead")
     grade.add_argument("--again", action="store_true", help="grade what an earlier run into this folder graded, too")
+    grade.add_argument("--open", action="store_true", help="show the report in a browser, where there is a screen")
     grade.set_defaults(run=_grade)
 
     report = commands.add_parser("report", help="write a graded class's pages and tables again, with today's marks")
     report.add_argument("folder", type=Path, metavar="DIR", help="what `grade --out DIR` wrote")
     report.add_argument("--roster", type=Path, help="a CSV: student,name,id,email,section; kept as DIR/roster.csv")
     report.set_defaults(run=_report)
+    for command in (grade, report):
+        command.add_argument(
+            "--cohort", type=Path, help="a TOML file: due dates and late policy, in place of course.toml's; kept in DIR"
+        )
 
     trial = commands.add_parser("try", help="grade one file and print every check's reason")
     trial.add_argument("source", type=Path, help="solutions/<module>.py")

@@ -45,7 +45,8 @@ class Module(_Frozen):
 
     `due` carries its offset from UTC (2026-10-12T23:59:00Z); `late` stands in place of the course's.
 
-    `source` is set when it is not `solutions/<id>.py`: the path of a source notebook of nbgrader's.
+    `source` is set when it is not `solutions/<id>.py`: the path of a source notebook of nbgrader's. The course's core
+    can be graded, and summed, without the others.
     """
 
     id: Annotated[str, Field(pattern=r"^\w[\w. -]*$")]
@@ -55,6 +56,7 @@ class Module(_Frozen):
     limits: Limits = Limits()
     due: AwareDatetime | None = None
     late: LatePolicy | None = None
+    core: bool = True
 
 
 class Language(_Frozen):

@@ -47,7 +47,12 @@ def grades_rows(grades: Iterable[Grade], rubrics: Sequence[Rubric]) -> list[list
 
 
 def canvas_rows(grades: Sequence[Grade], people: dict[str, Person]) -> list[list[str]]:
-    """Canvas' gradebook import: a column a module, the points possible in the second line."""
+    """Canvas' gradebook import: a column a module, the points possible in the second line.
+
+    Five columns about the student in this order, then the assignments, by title; a title that Canvas does not know yet
+    becomes a new assignment. ID is Canvas' own number and may be empty: the SIS ids, then the name, say who it is.
+    See `GradebookImporter` in instructure/canvas-lms (app/models/gradebook_importer.rb).
+    """
     modules = _modules(grades)
     possible = {module: max(grade.possible for grade in grades if grade.module == module) for module in modules}
     return [
@@ -61,10 +66,26 @@ def canvas_rows(grades: Sequence[Grade], people: dict[str, Person]) -> list[list
 
 
 def moodle_rows(grades: Sequence[Grade], people: dict[str, Person]) -> list[list[str]]:
-    """Moodle's grade import: users by username, idnumber or email, a column a module."""
+    """Moodle's grade import: users by username, and by idnumber or email where everybody has one, a column a module.
+
+    On a line whose cell is empty Moodle gives the grades to the user of the line before (`map_user_data_with_value` in
+    its grade/import/csv/classes/load_data.php): a column with a gap must not be there to be chosen. “-” is no grade in
+    new and old grade items alike. No sum stands there: one grade above 100 and Moodle refuses the file
+    (`insert_grade_record`). See docs.moodle.org/en/Grade_import.
+    """
+    lines = _totals(grades, people)
+    columns = {
+        "username": [person.student for person, _ in lines],
+        "idnumber": [person.id for person, _ in lines],
+        "email": [person.email for person, _ in lines],
+    }
+    kept = {name: cells for name, cells in columns.items() if all(cells)}
     return [
-        ["username", "idnumber", "email", *_modules(grades)],
-        *([person.student, person.id, person.email, *totals] for person, totals in _totals(grades, people)),
+        [*kept, *_modules(grades)],
+        *(
+            [*(cells[line] for cells in kept.values()), *(total or "-" for total in totals)]
+            for line, (_, totals) in enumerate(lines)
+        ),
     ]
 
 
@@ -81,15 +102,17 @@ def safe_cell(text: str) -> str:
     Full-width signs and invisible characters in front of a sign count too: spreadsheets read through them. So do the
     parts behind semicolons, where a spreadsheet of another country begins a new cell.
 
-    >>> [safe_cell(text) for text in ("An Vo", "=1+1", "  @SUM(A1)", "a; =1+1")]
-    ['An Vo', "'=1+1", "'@SUM(A1)", "a; '=1+1"]
+    A sign that stands alone runs nothing.
+
+    >>> [safe_cell(text) for text in ("An Vo", "=1+1", "  @SUM(A1)", "a; =1+1", "-")]
+    ['An Vo', "'=1+1", "'@SUM(A1)", "a; '=1+1", '-']
     """
     return ";".join(_inert(part) for part in " ".join(text.split()).split(";"))
 
 
 def _inert(part: str) -> str:
-    seen = "".join(sign for sign in part if unicodedata.category(sign) not in ("Cc", "Cf")).lstrip()
-    if unicodedata.normalize("NFKC", seen[:1]) not in _RUNS:
+    seen = "".join(sign for sign in part if unicodedata.category(sign) not in ("Cc", "Cf")).strip()
+    if seen == "-" or unicodedata.normalize("NFKC", seen[:1]) not in _RUNS:
         return part
     text = part.lstrip()
     return f"{part.removesuffix(text)}'{text}"

@@ -22,6 +22,7 @@ class Strip:
     kind: str
     marks: tuple[tuple[float, int], ...]
     median: float
+    middle: float
     words: str
 
 
@@ -47,7 +48,11 @@ class Overview:
     rubrics: tuple[Strip, ...]
     time: Strip
     longest_s: float
+    median_s: float
+    seconds: float
     slowest: str
+    handed_in: int
+    waiting: int
     checks: tuple[CheckLine, ...]
     flags: dict[str, tuple[str, ...]]
 
@@ -69,7 +74,11 @@ def overview(course: Course, lab: Lab, grades: Sequence[Grade]) -> Overview:
         rubrics=tuple(_rubric(grades, rubric) for rubric in course.rubrics),
         time=_strip("time", "time", seconds, seconds.values[-1], " s"),
         longest_s=seconds.values[-1],
+        median_s=seconds.median,
+        seconds=sum(seconds.values),
         slowest=_slowest(grades),
+        handed_in=sum(map(handed_in, grades)),
+        waiting=sum(bool(grade.pending) for grade in grades),
         checks=tuple(CheckLine(title(check.cell), above.get(check.cell, ""), check) for check in found),
         flags=_flags(grades),
     )
@@ -78,6 +87,11 @@ def overview(course: Course, lab: Lab, grades: Sequence[Grade]) -> Overview:
 def totals_strip(view: Overview) -> Strip:
     """A module's totals as one row, to lay beside the other modules'."""
     return _strip(view.module.id, "total", view.totals, view.possible, f" of {view.possible:g}")
+
+
+def handed_in(grade: Grade) -> bool:
+    """Whether there was a notebook at all."""
+    return "missing notebook" not in grade.flags
 
 
 def in_words(grades: Sequence[Grade], maximum: float) -> str:
@@ -125,7 +139,7 @@ def _strip(label: str, kind: str, values: Spread, maximum: float, unit: str) -> 
     whole = maximum or 1
     counts = Counter(round(40 * value / whole) / 40 for value in values.values)
     words = f"{'median ' if len(values.values) > 1 else ''}{values.median:.3g}{unit}"
-    return Strip(label, kind, tuple(sorted(counts.items())), values.median / whole, words)
+    return Strip(label, kind, tuple(sorted(counts.items())), values.median / whole, values.median, words)
 
 
 def _slowest(grades: Sequence[Grade]) -> str:

@@ -22,8 +22,8 @@ from autograder.source import BEGIN_HIDDEN, BEGIN_SOLUTION
 # What notebooks import and what `submit` needs: none of it holds, or can make, an answer or a hidden input.
 STUDENT_HALF = (
     "__init__.py", "__main__.py", "cli_student.py", "command.py", "environment.py", "errors.py", "handout.py", "lab.py",
-    "merge.py", "models.py", "names.py", "plain_kernel.py", "precheck.py", "progress.py", "readable.py", "rehearsal.py", "students.py",
-    "submit.py",
+    "merge.py", "models.py", "names.py", "plain_kernel.py", "precheck.py", "progress.py", "readable.py", "rehearsal.py",
+    "students.py", "submit.py",
 )  # fmt: skip
 _SKIPPED = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.pyc")
 

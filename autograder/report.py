@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -12,14 +13,20 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from pydantic import ValidationError
 
 from autograder.analysis import MIN_STUDENTS
-from autograder.build import load_lab
+from autograder.build import load_lab, stub_sources
+from autograder.cohort import for_cohort
 from autograder.course import Course
 from autograder.errors import GraderError
 from autograder.exports import canvas_rows, grades_rows, moodle_rows, read_roster, write_csv
-from autograder.feedback import JsonObject, next_step, steps
+from autograder.feedback import JsonObject, next_step, steps, title
 from autograder.gradebook import ClassBook
 from autograder.models import Grade, Lab, Outcome
-from autograder.overview import overview, totals_strip
+from autograder.overview import handed_in, overview, totals_strip
+from autograder.runs import read_runs
+from autograder.similar import ALIKE, CHANCE, MIN_TOKENS, Answers
+from autograder.summary import duration, summary
+
+MOST_PAIRS = 20
 
 
 def write_report(course: Course, grades: Sequence[Grade], folder: Path) -> None:
@@ -40,18 +47,32 @@ def write_report(course: Course, grades: Sequence[Grade], folder: Path) -> None:
         outcomes=list(Outcome),
         min_students=MIN_STUDENTS,
         feedback_link=_link,
+        module_link=_module_link,
+        handed_in=handed_in,
+        duration=duration,
+        title=title,
+        min_tokens=MIN_TOKENS,
+        alike=ALIKE,
+        chance=CHANCE,
+        most_pairs=MOST_PAIRS,
     )
-    views = [overview(course, lab, [grade for grade in grades if grade.module == lab.module]) for lab in labs.values()]
-    strips = [totals_strip(view) for view in views]
-    _write(folder / "index.html", templates.get_template("class.html").render(views=views, strips=strips))
+    answers = Answers()
     page = templates.get_template("feedback.html")
     for student, theirs in groupby(sorted(grades, key=lambda grade: grade.student), lambda grade: grade.student):
-        shown = [_shown(course, labs[grade.module], grade, folder) for grade in theirs]
+        shown = [_shown(course, labs[grade.module], grade, folder, answers) for grade in theirs]
         _write(folder / "feedback" / _folder_name(student) / "index.html", page.render(student=student, shown=shown))
+    views = [overview(course, lab, [grade for grade in grades if grade.module == lab.module]) for lab in labs.values()]
+    everything = summary(course, views, read_runs(folder), answers.similar())
+    strips = [totals_strip(view) for view in views]
+    _write(folder / "index.html", templates.get_template("class.html").render(all=everything, strips=strips))
+    for view in views if len(views) > 1 else ():
+        text = templates.get_template("module_page.html").render(view=view)
+        _write(folder / _module_link(view.module.id), text)
 
 
 def rewrite_report(course: Course, folder: Path) -> list[Grade]:
     """Settle the grades in `folder` with what its gradebook and course.toml say now, and write the report again."""
+    course = for_cohort(course, folder)
     grades = read_grades(folder)
     if (folder / "gradebook.db").is_file():
         book = ClassBook(folder)
@@ -94,9 +115,13 @@ def _write_tables(course: Course, grades: Sequence[Grade], folder: Path) -> None
     write_csv(folder / "moodle.csv", moodle_rows(grades, people))
 
 
-def _shown(course: Course, lab: Lab, grade: Grade, folder: Path) -> dict[str, Any]:
-    """What the feedback template needs of one grade."""
-    found = steps(grade, lab, _run_notebook(folder, lab, grade.student))
+def _shown(course: Course, lab: Lab, grade: Grade, folder: Path, answers: Answers) -> dict[str, Any]:
+    """What the feedback template needs of one grade; the answers join those of the class."""
+    notebook = _run_notebook(folder, lab, grade.student)
+    if notebook:
+        texts = {cell["id"]: "".join(cell["source"]) for cell in notebook["cells"] if "id" in cell}
+        answers.add(grade.student, lab, texts, _stubs(lab))
+    found = steps(grade, lab, notebook)
     sections = [(heading, list(checks)) for heading, checks in groupby(found, lambda step: step.heading)]
     return {"module": course[grade.module], "grade": grade, "next": next_step(grade, found), "sections": sections}
 
@@ -106,6 +131,15 @@ def _run_notebook(folder: Path, lab: Lab, student: str) -> JsonObject | None:
     assignment, notebook = lab.gradebook_names
     path = folder / "autograded" / _folder_name(student) / assignment / f"{notebook}.ipynb"
     return json.loads(path.read_text("utf-8")) if path.is_file() else None
+
+
+@cache
+def _stubs(lab: Lab) -> dict[str, str]:
+    return stub_sources(lab)
+
+
+def _module_link(module: str) -> str:
+    return f"module-{module}.html"
 
 
 def _link(student: str) -> str:

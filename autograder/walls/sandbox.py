@@ -19,7 +19,7 @@ from autograder.errors import GraderError
 from autograder.walls.bubblewrap import COURSE, WAY_OUT, WallsUnavailable, walled
 from autograder.walls.guest import Guest
 
-_START_S = 120
+_START_S = 900  # a machine may be busy; a process that ends is seen at once
 _ADMIT_S = 20
 _PACKAGE = Path(__file__).parents[1]
 _WALLED_FOLDER = "/submission"
@@ -110,7 +110,10 @@ class Sandbox:
         self._line.settimeout(_START_S)
         try:
             text = self._line.recv(65_536)
-        except (TimeoutError, ConnectionError):
+        except TimeoutError:
+            self.close()
+            raise GraderError(f"the sandbox was not ready after {_START_S} s; try again when less runs here") from None
+        except ConnectionError:
             text = b""
         self._line.settimeout(None)
         answer = json.loads(text or "{}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 
 from autograder.build import load_lab
 from autograder.course import Course
+from autograder.late import LatePolicy
 from autograder.models import Outcome
 from autograder.report import read_grades, rewrite_report, write_report
 from tests.autograder.classes import a_class, graded
@@ -128,21 +130,41 @@ def test_class_page_draws_every_size(page: Page, course: Course, tmp_path: Path,
         assert picture.evaluate(outside) == 0
 
 
-def test_several_modules_are_laid_side_by_side(page: Page, course: Course, tmp_path: Path) -> None:
-    """Two modules have a common picture, a part each, and one page a student with both."""
+@pytest.fixture
+def two_modules(course: Course, tmp_path: Path) -> Course:
+    """The tiny course twice over, the second module beside its core and long due."""
     (module,) = course.modules
     (tmp_path / "solutions").mkdir()
     for name in ("words", "more_words"):
         shutil.copy(course.source("words"), tmp_path / "solutions" / f"{name}.py")
-    both = course.model_copy(
-        update={"root": tmp_path, "modules": (module, module.model_copy(update={"id": "more_words", "title": "More"}))}
-    )
-    grades = [grade for name in ("words", "more_words") for grade in a_class(load_lab(both, name), 12)]
-    write_report(both, grades, tmp_path / "out")
+    due = dt.datetime(2026, 10, 12, 16, 59, tzinfo=dt.UTC)
+    more = {"id": "more_words", "title": "More", "core": False, "due": due, "late": LatePolicy(per_day=2)}
+    modules = (module, module.model_copy(update=more))
+    return course.model_copy(update={"root": tmp_path, "modules": modules})
+
+
+def test_several_modules_are_laid_side_by_side(page: Page, two_modules: Course, tmp_path: Path) -> None:
+    """Two modules: a common page with everybody's totals, a page each, one page a student with both; none is wide."""
+    grades = [grade for name in ("words", "more_words") for grade in a_class(load_lab(two_modules, name), 12)]
+    late = {"late_days": 1, "late_penalty": 2.0}
+    grades[-1] = grades[-1].model_copy(update=late)
+    write_report(two_modules, grades, tmp_path / "out")
+    for width in (390, 1100):
+        page.set_viewport_size({"width": width, "height": 800})
+        for name in ("index.html", "module-words.html"):
+            page.goto((tmp_path / "out" / name).as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.goto((tmp_path / "out" / "index.html").as_uri())
-    assert page.locator("section h2").all_inner_texts() == ["All modules", "Counting words", "More"]
+    titles = ["All modules", "Students", "What waits for you", "Late", "Answers that are alike"]
+    assert page.locator("section h2").all_inner_texts() == titles
     label, dots = page.locator("svg.strips").first.locator("text.name").last, page.locator("svg.strips circle")
     assert label.bounding_box()["width"] < dots.first.bounding_box()["x"] - label.bounding_box()["x"]
+    core, total = page.locator("table.totals tr", has_text="student011").locator("td").all_inner_texts()[-2:]
+    ours = [grade.total for grade in grades if grade.student == "student011"]
+    assert (core, total.split()[0]) == (f"{ours[0]:g}", f"{sum(ours):g}")
+    assert "student011\tmore_words\t1\t2\t" in page.locator("section", has_text="points off").inner_text()
+    page.get_by_role("link", name="more_words").first.click()
+    assert page.locator("section h2").all_inner_texts() == ["More"]
     page.get_by_role("link", name="student003").first.click()
     assert page.locator("section h2").all_inner_texts() == ["Counting words", "More"]
 

@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 import pytest
 
 from autograder.audit.slice import task_slice
 from autograder.audit.trials import lost
+from autograder.batch import _grader
 from autograder.grading import ModuleGrader
 from autograder.models import Grade, Lab
 from autograder.names import assigned_names, free_names
 from autograder.source import read_cells
 from autograder.trial import whole_submission
-from autograder.walls.sandbox import Sandbox
 from tests.labs.submissions import COURSE
 
 
 @pytest.fixture(scope="session")
 def grader() -> Callable[[str], ModuleGrader]:
-    """The grader of a module, made once; all share one process that has imported the course's packages."""
-    sandbox = Sandbox(COURSE)
-    return cache(lambda module: ModuleGrader(COURSE, module, sandbox=sandbox))
+    """The grader of a module, made once; all share one process that has imported the course's packages.
+
+    It is that of `grade_class`, too: the sample class, in a test of this process, starts no second one.
+    """
+    return partial(_grader, COURSE.root, True)
 
 
 @pytest.fixture(scope="session")
