@@ -742,7 +742,7 @@ for _ in range(3):
 #
 # **Set exercise 3.** A REST API with FastAPI, for deployment.
 #
-# *The slip this task is about: 200 means correct.*
+# *The slip this task is about: "200 means correct."*
 #
 # Build the service in plain FastAPI, as you would anywhere. `make_app(shelf, record)` returns a `FastAPI` app with `POST /predict`.
 #
@@ -1050,7 +1050,7 @@ expect(len(said["recorded"]), 2, given="requests in the record, of which two wer
 #
 # **Minutes: 7 · medium**
 #
-# *The slip: alive is ready.*
+# *The slip: "alive is ready."*
 #
 # Write two functions; neither returns anything.
 #
@@ -1252,7 +1252,7 @@ for place, fault in enumerate(faults):
 #
 # **From the programme.** Container: the service as an image.
 #
-# *The slip: it runs here, so it can ship.*
+# *The slip: "it runs here, so it can ship."*
 #
 # This Dockerfile builds, and the container answers on its author's machine. The folder beside it holds `app.py`, the package `lib/`, `requirements.lock` (every
 # package with its version and hash), and what such folders hold: `.env` with the registry's password, `.git/`, notebooks, somebody's data. There is no
@@ -1375,7 +1375,7 @@ require(
 #
 # **Minutes: 7 · medium**
 #
-# *The slip: a retry is harmless by itself.*
+# *The slip: "a retry is harmless by itself."*
 #
 # The nightly job values the houses of one day. Cron starts it, and so does whoever was woken. Write `score_day(file, day, version)`, where `file` is the path of a DuckDB
 # database, `day` a text such as `"2024-05-01"` and `version` a number. It returns how many houses got a price, an `int`.
@@ -1530,7 +1530,7 @@ expect(found, book, given="both tables after rejects refused a row of 2 May", re
 #
 # **Minutes: 6 · medium**
 #
-# *The slip: more replicas cure slow requests.*
+# *The slip: "more replicas cure slow requests."*
 #
 # Write `choose(days, service_s, slo_s)`, which finds the cheapest safe setting of the autoscaler. `days` is a list of days of load as in section 7 (each a list of requests a second), `service_s` the seconds that one request takes on an idle
 # replica, and `slo_s` the seconds that customers are promised.
@@ -1632,7 +1632,7 @@ expect(
 #
 # **Minutes: 4 · easy**
 #
-# *The slip: every error is the client's.*
+# *The slip: "every error is the client's."*
 #
 # This code is put together from tutorials, as you would meet it in a pull request.
 #
@@ -1759,7 +1759,7 @@ for what, about, right in (
 #
 # **Minutes: 7 · hard, but you hold all the pieces**
 #
-# *The slip: the new champion is better, so nothing can go wrong.*
+# *The slip: "the new champion is better, so nothing can go wrong."*
 #
 # Your service meets the registry of module 02. One piece is missing, which a server runs every few seconds: `follow(shelf, name)` looks up
 # once which version of `name` is in Production, and brings it to the shelf. It returns nothing.
