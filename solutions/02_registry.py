@@ -1,20 +1,20 @@
 # %% [markdown] id="title"
 # # 02 · The registry: who serves, who says so, and how to take it back
 #
-# Friday, 17:40. Since noon the website prices country houses a third too low. Somebody put a new model live; the chat says
-# "looked better in validation". Which model was live this morning? Where is it? Who may bring it back, and will it still
-# work?
+# Friday, 17:40. Since noon the website has priced country houses a third too low. Somebody put a new model live; the chat
+# says "looked better in validation". Which model was live this morning? Where is it? Who may bring it back, and will it
+# still work?
 #
 # After this lab you can
 #
 # - move a model version through its lifecycle so that there is never a doubt which one serves;
-# - write a gate that lets real progress in and keeps luck out, and know how often it errs;
-# - protect the small group that the average forgets;
-# - read a feature as it was known at the time, and not a day later;
+# - write a test that lets a better model in and keeps a merely lucky one out, and know how often it errs;
+# - protect a small group of customers that the average hides;
+# - read a feature as it was known on a past day, and not a day later;
 # - take a promotion back in one call, features included, and say what no rollback can undo.
 #
-# It takes about 100 minutes, half reading and trying, half building. Where it says **Predict**, say your guess aloud before
-# you run the cell. A check stands under every question and task. Cells that only draw or prepare are folded.
+# It takes about 100 minutes, half reading and trying, half building. At **Predict**, say your guess aloud before
+# you run the cell. A check stands under every question and task. Folded cells only draw or prepare.
 
 # %% id="parameters" tags=["parameters"]
 SEED = 10
@@ -106,14 +106,17 @@ print("ready")
 #
 # **Minutes: 6**
 #
-# In module 01 you could make any run again. Nobody eats a run. A restaurant chain has hundreds of recipes on file, and on
-# one board beside the stove: what is cooked *today*. That board is the **model registry**: the single place that says
-# which trained models exist as candidates, and which one serves.
+# In module 01 you could make any run again. But a model on a disk prices no house. A restaurant chain has hundreds
+# of recipes on file, and one board beside the stove that says what is cooked *today*. That board is the
+# **model registry**: the one place that says which trained models are candidates, and which one serves.
 #
-# It holds three kinds of thing. A **registered model** is a name, ours is `house-price-predictor`. Under it hang
-# **versions** 1, 2, 3 …, each made by one run; its files never change. And **aliases** such as `champion` are movable signs that
-# point at one version. Below, two models are trained and registered: one on last year's prices, one on this
-# year's, which are two fifths higher after a wild year.
+# It holds three kinds of thing. A **registered model** is a name; ours is `house-price-predictor`. Under the name hang
+# **versions** 1, 2, 3 …, each made by one run; their files never change. An **alias**, such as `champion`, is a
+# movable sign that points at one version.
+#
+# The next cell trains and registers two models as `demo`: one on last year's prices, one on this year's, which
+# are two fifths higher. (Folded above: `recipe()` gives an untrained model,
+# `inputs(rows)` the columns it sees, `sold(rows, number)` a table of sold houses.)
 #
 # **Predict.** After both are registered, which of the two does the website get?
 
@@ -146,9 +149,9 @@ client.set_registered_model_alias("demo", "champion", "2")
 print(f"and after one move of the sign {mlflow.sklearn.load_model('models:/demo@champion').predict(house)[0]:,.0f} EUR")
 
 # %% [markdown] id="after-register"
-# Neither. Registering put two dishes on file and none on the board. Whoever asks for `models:/demo@champion` gets what the
-# sign points at, and moving the sign is a deployment without a new line of code. That is convenient, and it is why the rest
-# of this lab is about *who may move it, on what evidence, and how the next person finds out*.
+# Neither. Registering put two dishes on file and none on the board: no version has an alias, and asking for
+# `models:/demo@champion` is an error. Move the sign from version 1 to 2, and the
+# same line of code prices the same house 100,000 EUR higher. Moving an alias *is* a deployment. The rest of this lab asks *who may move it, on what evidence, and how the next person finds out*.
 
 # %% [markdown] id="theory-deployed-question"
 # **Question.** A service loads `models:/house-price-predictor@champion` once, when it starts. On Tuesday version 7 is
@@ -171,15 +174,15 @@ theory_deployed = "C"
 #
 # **Minutes: 8**
 #
-# | stage | meaning | the way in demands |
+# | stage | meaning | to enter, a version needs |
 # |---|---|---|
 # | **None** | registered, unchecked | a finished run with a model |
-# | **Staging** | tried in a place like production: integration, latency, throughput | it loads, and it takes what the website sends |
+# | **Staging** | tried in a place like production: integration, latency, throughput | that it loads and takes what the website sends |
 # | **Production** | serves real customers | evidence that it is better, and the approval of somebody who did not train it |
 # | **Archived** | replaced; kept for rollback and for questions | a successor, or a reason |
 #
-# At most one version stands in Staging and one in Production. Promoting a version to a stage archives the one that held it. A
-# *gate* is a test that a version must pass before it may move.
+# At most one version stands in Staging and one in Production. To **promote** a version is to move it to one of these two; the
+# version that held the stage goes to the archive. A test that a version must pass before it may move is a **gate**.
 
 # %% id="picture-lifecycle" folded=true
 figure, axes = plt.subplots(figsize=(7.5, 2.6))
@@ -204,10 +207,13 @@ plt.show()
 
 # %% [markdown] id="stages-in-mlflow"
 # Older tutorials call `transition_model_version_stage`. MLflow has deprecated it: four fixed words fitted few teams, and
-# anybody who might update a model could set any of them. What stays is a tag and three signs: the tag `stage` on the version,
-# and the aliases `staging`, `champion` and `previous`. The tag says it to people, the aliases say it to programs, and the
-# rules are ours. Two things to keep in mind: MLflow as it comes lets everybody move an alias (a server with permissions
-# asks for the right to edit the model, not for a second person), and it does not ask what the alias was before. So two people who promote in the same second both succeed, and one of them does not know that he lost.
+# anybody who might update a model could set any of them. In its place we use a tag, `stage`, on
+# each version, which tells people where it stands, and three aliases, `staging`, `champion` and `previous`, which programs
+# follow. The rules are ours, because MLflow leaves two gaps:
+#
+# - Everybody may move an alias. (A server with permissions asks for the right to edit the model, not for a second person.)
+# - It does not ask what the alias was before. When two people promote in the same second, both succeed, and one of them never
+#   learns that his version was replaced at once.
 
 # %% [markdown] id="theory-moves-question"
 # **Question.** Which is the right answer to each request?
@@ -231,9 +237,10 @@ theory_moves = {"1": "B", "2": "C", "3": "A", "4": "D", "5": "B"}
 #
 # **Minutes: 10**
 #
-# The usual rule reads: *promote when the validation error is lower*. Let us watch it. Champion and challenger come from the same
-# recipe, each trained on 250 houses of the same town: two cookings of one dish, and neither deserves to win. Both are judged
-# on the same 200 houses; then, since this town is of our making, on two thousand others, to see what the gain truly is.
+# The usual rule reads: *promote when the validation error is lower*. Let us test that rule. The
+# **champion** (who serves) and the **challenger** (who wants to) come from the same recipe, each trained on 250 houses of
+# the same town. They are two cookings of one dish; neither deserves to win. Both are judged on the same 200 houses. Then, since
+# this town is of our making, two thousand other houses show what the gain truly is. All this 40 times.
 #
 # **Predict.** Of 40 such challengers, how many does the usual rule promote?
 
@@ -260,14 +267,18 @@ axes.set_title("Right of zero: promoted by “lower is better”, though it is t
 plt.show()
 
 # %% [markdown] id="after-twins"
-# About half of them, and nearly all for a gain that no customer would notice; some are worse in truth. Each promotion costs a
-# release, and the surprises of a model that nobody knows yet.
+# About half of them, and nearly all for a gain that no customer would notice. In the picture each dot is a challenger: the
+# red ones were promoted, and those below the line make the service *worse*. Each promotion costs a
+# release, and brings a model that nobody knows yet.
 #
-# A better gate knows three things. **Same rows**: champion and challenger are judged on the same houses, so that a hard
-# house is hard for both. **A margin**: a change must pay for its own risk; we ask for a gain of at least *m* EUR a house.
-# **An interval**: the mean of 200 differences is itself uncertain. The *bootstrap* measures by how much: draw 200 of the
-# differences with replacement, take their mean, and again, a thousand times. The 5 % quantile of these means is a lower
-# bound: promote when even the **lower bound** is above the margin.
+# A better gate adds three things.
+#
+# - **Same rows.** Champion and challenger price the same houses, so that a hard house is hard for both.
+# - **A margin.** A change must pay for its own risk: we ask for a gain of at least *m* EUR a house.
+# - **An interval.** The mean of 200 differences is itself uncertain. The *bootstrap* measures by how much: draw 200 of the
+#   differences with replacement, take their mean, and repeat a thousand times. The 5 % quantile of these means is a cautious **lower bound** of the gain: promote when even it is above the margin.
+#
+# Next, a challenger that *is* better: this year's model against last year's. Expect a bound far above zero.
 
 # %% id="bootstrap-demo"
 better = recipe().fit(inputs(this_year), this_year[PRICE])
@@ -277,13 +288,11 @@ draws = np.random.default_rng(SEED).choice(gain, size=(1_000, len(gain))).mean(a
 print(f"mean gain {gain.mean():,.0f} EUR a house, lower bound {np.quantile(draws, 0.05):,.0f} EUR")
 
 # %% [markdown] id="after-bootstrap"
-# This year's model gains tens of thousands of EUR a house over last year's; no margin that anybody would set stands in
-# its way.
-# Four times the houses halve the doubt: to see a gain *d* above the margin when single differences scatter by *s*, you need
-# about (1.65·*s*/*d*)² houses.
+# This year's model gains some 43,000 EUR a house, and even the cautious figure is 35,000: no margin that anybody would set stands in
+# its way. Four times the houses halve the distance between the two figures, our doubt: to see a gain *d* above the margin when single
+# differences scatter by *s*, you need about (1.65·*s*/*d*)² houses.
 #
-# A gate errs in two ways: a **false promotion** lets luck in, and a **missed improvement** keeps progress out. A gate
-# that never opens makes no false promotion at all. Both rates belong on its label, and you will measure both.
+# A gate errs in two ways. A **false promotion** lets luck in; a **missed improvement** keeps progress out. Ask for both: a gate that never opens makes no false promotion at all.
 
 # %% [markdown] id="theory-false-question"
 # **Question.** A team retrains weekly, and nothing about its market changes. Each retraining that is no better passes the
@@ -316,7 +325,8 @@ print(
 )
 
 # %% [markdown] id="after-a-year"
-# A small rate is not small fifty-two times. The margin helps most here: a twin must then be lucky by the margin, not by a euro.
+# By your formula, “lower is better” surely errs within the year; even a gate that errs once in a hundred times does so with 41 %. The margin helps
+# most here: a twin must then be lucky by the whole margin, not by a euro.
 
 # %% [markdown] id="theory-rows-question"
 # **Question.** The champion's record says: validation MAE 41,200 EUR, measured in March on the houses of that winter. The challenger,
@@ -335,13 +345,14 @@ theory_rows = "B"
 ### END SOLUTION
 
 # %% [markdown] id="slices" half="theory" minutes=6
-# ## 4 · The average protects everyone?
+# ## 4 · Does the average protect everyone?
 #
 # **Minutes: 6**
 #
-# One district's agents began to enter prices without the land. The next model learns from it.
+# The agents of one district, the country, begin to enter prices without
+# the land, about half of what is paid, and the next model learns from them. The table gives mean errors in EUR.
 #
-# **Predict.** Overall the new model has a third less error. By how much does the country's change?
+# **Predict.** Over all houses the new model has a third less error. By how much does the country's error change?
 
 # %% id="country-harmed"
 crooked = sold(ROWS, SEED + 1, country=0.55)
@@ -369,9 +380,10 @@ axes.set_title("Better for all on average, ruinous for the country")
 plt.show()
 
 # %% [markdown] id="after-slices"
-# An average is ruled by the many. So a gate looks at each **slice** that matters to somebody, and has a veto: no slice of
-# at least so many houses may get worse by more than so many percent. Both limits are needed. Without the second, a tiny
-# step back for one group blocks any progress. Without the first, a slice of three houses vetoes by chance.
+# The country's error grows by more than 40 %, while the mean over all falls: an average is ruled by the many. A group of
+# rows that matters to somebody, here a district, is a **slice**. A gate looks at each slice and has a veto: no slice of
+# at least so many houses may get worse by more than so many percent. Both limits are needed. Without the percent, a tiny
+# step back for one group blocks any progress. Without the houses, a slice of three vetoes by chance.
 
 # %% [markdown] id="theory-overall-question"
 # **Question.** A slice report gives, for each slice, its number of houses and its RMSE. Write the RMSE over all houses.
@@ -415,14 +427,18 @@ for slices in (2, 3, 6):
 #
 # **Minutes: 7**
 #
-# Whoever trained a model has looked at it for weeks and wants it to be good. That is no fault, and it is why somebody else
-# signs. The approver need not know better; they must be *other*, must be allowed to at this moment, and their name must
-# stand beside the version for ever.
+# Whoever trained a model has looked at it for weeks and wants it to be good. So somebody else
+# signs. The approver need not know more; they must be *another person* with the right to approve, and their name must
+# stay beside the version.
 #
-# Where does it stand? An alias tells you who is champion, not who was, since when, or why. So each move is a line in a
-# **ledger**, to which lines are added and never changed. Our `lib.registry` keeps it in a database, and takes it as the
-# truth; tags and aliases in MLflow are copies made from it, compared and put right before each move. In this notebook you are `you`, and `rita` and
-# `omar` may approve (`settings`).
+# Where? An alias tells you who is champion now, not who was, since when, or why. So each move becomes a line in a
+# **ledger**: lines are added and never changed. Our `lib.registry` keeps the ledger in a database and takes it as the
+# truth. Tags and aliases in MLflow are copies of it, compared and put right before each move.
+#
+# In this notebook your name is `you`, and `rita` and `omar` may approve (they stand in `settings`). The next cell registers a version
+# and asks for Production twice: first you approve it yourself, then Rita does.
+#
+# **Predict.** How many lines does the ledger have at the end?
 
 # %% id="a-ledger"
 first = register(recorded(last_year), "lesson", by="you", settings=settings).version
@@ -440,10 +456,11 @@ for line in history("lesson", settings=settings):
     print(str(line).partition(": ")[2])
 
 # %% [markdown] id="numbers-in-order"
-# You cannot sign your own work, and the refusal is in the ledger too: an attempt is a fact. Each line has a **sequence** number, and the database takes each
-# number only once. That settles races: two people who both saw line 4 both write line 5, the database accepts one, and
-# the other is told that what he looked at holds no longer. (*Compare and swap* is the term: change it only if it is still
-# what I saw.)
+# Four: you cannot sign your own work, and the refusal is in the ledger too, because an attempt is a fact.
+#
+# Lines carry **sequence** numbers, and the database takes each number only once. That settles races. Two people who both
+# saw line 4 both try to write line 5; the database accepts one of them, and the other is told that what he looked at holds no
+# longer. (*Compare and swap*: change it only if it is still what I saw.)
 
 # %% [markdown] id="theory-race-question"
 # **Question.** The ledger of a model ends with line 12: version 4 is champion, 3 served before it, 5 stands in Staging with passed gates. In the
@@ -468,14 +485,19 @@ theory_race = {"A", "B", "E", "F"}
 #
 # **Minutes: 8**
 #
-# Good features look back: the usual price in this district *over the last weeks*. To train on a house listed on 3 May you
-# need that figure **as it was known on 3 May**. The table in the warehouse, though, holds today's figure; join it, and each
-# training row gets a peek at months that had not happened. The model looks splendid in validation and is blind in service.
+# Good features look back: the usual price in this district *over the last weeks*, for example. To train on a house listed on
+# 3 May you need that figure **as it was known on 3 May**. The warehouse holds today's. Join it, and
+# each training row peeks at months to come. The model looks splendid in validation and is poor in service, where
+# nobody can look ahead.
 #
-# Three dates must be kept apart. **When it was true** (the month that the figure speaks of), **when it arrived** (figures come late,
-# and are corrected), and **when you asked** (the listing). Known at 3 May is what was true *and* had arrived by then; of
-# that, the latest; and nothing older than its **TTL**, the time for which a value holds,
-# counted from when it was true.
+# So three dates must be kept apart:
+#
+# - **when it was true**: the month that the figure speaks of;
+# - **when it arrived**: figures come late, and are corrected later still;
+# - **when you asked**: the day of the listing.
+#
+# Known on 3 May is what was true *and* had arrived by then; of that, the latest; and nothing older than its **TTL** (time to live),
+# the time for which a value may be used, counted from when it was true.
 
 # %% id="picture-known" folded=true
 figure, axes = plt.subplots(figsize=(7.5, 2.5))
@@ -497,10 +519,14 @@ axes.set_title("Open: true from here. Filled: arrived. Known in week 7 is 3,400"
 plt.show()
 
 # %% [markdown] id="feature-store"
-# A **feature store** does this once for everybody. A *feature view* declares whose feature it is (the *entity*), its type,
-# its TTL and its version. Training asks *offline*, for thousands of past instants (a **point-in-time join**). Serving asks
-# *online*, for one district, now, in a millisecond: the latest values were *materialised* to Redis before. One declaration for
-# both sides, so that both mean the same; how fresh the online value is depends on the last materialisation.
+# A **feature store** does this once for everybody. A **feature view** declares whose feature it is (the *entity*, here a
+# district), its type, its TTL and its version. Training asks *offline*, for thousands of past moments: a **point-in-time
+# join**. Serving asks *online*, for one district, now, in a millisecond; for that, the latest values were copied (*materialised*) into Redis, a
+# fast store. One declaration for both sides, so that both mean the same; how fresh the online value is depends on the last materialisation.
+#
+# Below, a store is told four figures (May's arrives on 20 May) and asked four questions.
+#
+# **Predict.** What does the centre get on 3 May: 3,250 or 3,600?
 
 # %% id="a-view"
 levels = FeatureView(
@@ -525,8 +551,8 @@ answers = store.join(asked, ["district_level@1"])
 answers.assign(event_time=answers["event_time"].dt.strftime("%d %B"))
 
 # %% [markdown] id="after-view"
-# On 3 May the figure for May had not arrived: the centre gets April's. On 25 May it had. For the suburb, April's figure
-# holds on 3 May; on 1 July it is older than 60 days, and no value is better than a stale one that looks fresh.
+# On 3 May the figure for May had not arrived, so the centre gets April's, 3,250. On 25 May it had. For the suburb, April's figure
+# still holds on 3 May; on 1 July it is older than 60 days, and the answer is empty (`NaN`): no value is better than a stale one that looks fresh. The next cell asks the second row's question online: expect the same number.
 
 # %% id="online"
 try:
@@ -566,12 +592,12 @@ theory_known = {"1": "A", "2": "B", "3": "B", "4": "F", "5": "E"}
 #
 # **Minutes: 5**
 #
-# The fastest mend for a bad release is the release before it. It is in the archive, it was approved once, and one call
-# brings it back; nobody retrains at 17:40. But a rollback is more than old weights. The old model was trained on *its*
-# features. Here the view was changed meanwhile, from EUR to thousands of EUR per square metre. That is version 2 of the
-# view, because a changed definition is a new version.
+# The fastest mend for a bad release is the release before it. It lies in the archive, it was approved once, and one call
+# brings it back: a **rollback**. Nobody retrains at 17:40. But a rollback is more than old weights. The old model was trained on *its*
+# features, and here the feature view was changed meanwhile, from EUR to thousands of EUR per square metre. (A changed definition is
+# a new version of the view, version 2.)
 #
-# **Predict.** The old model, fed with the new feature: an error message, or a price?
+# **Predict.** The old model is fed with the new feature. Does it give an error message, or a price?
 
 # %% id="old-model-new-features"
 chance = np.random.default_rng(SEED)
@@ -582,11 +608,11 @@ for said, feature in (("its own feature", 3_000.0), ("the new one", 3.0)):
     print(f"80 m² at 3,000 EUR, with {said}: {old_model.predict([[80.0, feature, 80 * feature]])[0]:,.0f} EUR")
 
 # %% [markdown] id="after-rollback"
-# A price, and no message: a number has no unit on it. So a version remembers which features it was trained on
-# (`district_level@1`), both versions of the view stay alive as long as a version in the archive needs one, and a rollback brings
-# back *the pair*.
+# A price, and no message: 240 EUR for a house of 240,000, because a number carries no unit. So a model
+# version remembers which features it was trained on (`district_level@1`), a version of a view stays alive as long as an archived
+# model needs it, and a rollback brings back *the pair*.
 #
-# And some things no rollback brings back, because they have left the house.
+# Some things no rollback brings back, because they have left the house.
 
 # %% [markdown] id="theory-undo-question"
 # **Question.** A champion that priced country houses a third too low served for six hours; then it was rolled back and the service
@@ -611,28 +637,34 @@ theory_undo = {"A", "C", "E", "F"}
 #
 # **Minutes: 10 · medium**
 #
-# *The slip this task is about: registered is deployed.*
+# **Set exercise 2.** Model versioning and stage management.
 #
-# First without our library, as you would at a company that has only MLflow. Write two functions.
+# *The slip this task is about: taking "registered" for "deployed".*
+#
+# First without our library, as at a company that has only MLflow. Write two functions.
 #
 # - `new_version(name, rows)` trains `recipe()` on `inputs(rows)` and `rows[PRICE]`, logs the model in a run (with its signature, and
-#   `pip_requirements=["scikit-learn"]`), registers it under `name`, sets the version's tag `stage` to `None` (the word), and
-#   returns its number as an `int`.
-# - `move(name, version, to, by, approved_by=None)` brings a version to another stage. The legal moves are in `LEGAL`.
-#     - A move that is not in `LEGAL` raises `ValueError`. Production without `approved_by`, or approved by `by` itself, raises
-#       `PermissionError`. Either way **nothing** has changed.
+#   with `pip_requirements=["scikit-learn"]`), registers it under `name`, sets the version's tag `stage` to the text `"None"`, and
+#   returns the version's number as an `int`.
+# - `move(name, version, to, by, approved_by=None)` brings a version to the stage `to`. The legal moves
+#   are the pairs (from, to) in `LEGAL`, below.
+#     - A move that is not in `LEGAL` raises `ValueError`. A move to Production without `approved_by`, or with `approved_by` equal to `by`,
+#       raises `PermissionError`. Either way **nothing** has changed.
 #     - Whoever held the stage `Staging` or `Production` goes to `Archived`.
-#     - The tag `stage` of every version says where it stands, and the tag `moved_by` who moved it last (`by`, also for a
+#     - The tag `stage` of every version says where it stands, and the tag `moved_by` who moved it last (`by`, also for the
 #       version that had to make room).
-#     - The alias `staging` points at the version in Staging and `champion` at the one in Production; an alias of an empty stage
-#       is gone. `previous` points at the version that left Production last.
+#     - The alias `staging` points at the version in Staging and `champion` at the one in Production; when a stage becomes empty,
+#       its alias is deleted. `previous` points at the version that left Production last.
 #
-# Expect to write some 25 lines. The check registers a few versions, makes legal and illegal moves, and then looks into the registry.
+# For example, after `move(name, 1, "Staging", "ana")` and `move(name, 1, "Production", "ana", approved_by="ben")` version 1
+# has the tag `stage` = `"Production"` and the alias `champion`; no alias `staging` is left.
+#
+# Expect some 25 lines. The check registers versions, makes legal and illegal moves, and reads the registry's tags and aliases.
 #
 # <details><summary>Hint 1: the road</summary>
 #
-# Read the version's tag, refuse first, change after. Then: who holds the alias of the stage that you are going to? Archive
-# that one by the very same lines. Then take off the alias of the stage that this version leaves.
+# Read the version's tag; refuse first, change afterwards. Then: who holds the alias of the stage that you are going to? Archive
+# that one by the very same lines. Last, take off the alias of the stage that this version leaves.
 # </details>
 # <details><summary>Hint 2: the calls</summary>
 #
@@ -803,19 +835,21 @@ expect(
 #
 # **Minutes: 8 · medium**
 #
-# *The slip: a difference above zero is progress.*
+# *The slip: taking any difference above zero for progress.*
 #
-# Write `worth_promoting(champion, challenger, margin)`. Both lists hold absolute errors in EUR, house by house **on the same
-# houses in the same order**. Answer `True` when you can be confident, at about 95 % (the 5 % quantile of section 3), that the challenger
-# misses by more than `margin` EUR a house *less*; otherwise `False`, a plain `bool`.
+# Write `worth_promoting(champion, challenger, margin)`. `champion` and `challenger` are lists of absolute errors in EUR, house by house **on the same
+# houses in the same order**; `margin` is in EUR a house. Return `True` when you can be confident, at about 95 % (the 5 % quantile of section 3), that the
+# challenger's mean error is *lower* by more than `margin`; otherwise `False`. It must be a plain `bool`.
 #
-# It is judged on 200 pairs that you have not seen, of 80 to 400 houses and with noise that differs from pair to pair: 100
-# challengers that gain nothing or just the margin (at most 8 may pass), and 100 that truly gain more (at least 80 must pass); each check
-# also sends 20 of the other kind. Expect “lower is better” to let more than half of the first hundred in.
+# For example, when each of 80 houses is missed by 1,000 EUR less, a margin of 500 gives `True`; equal lists give `False`.
+#
+# The checks bring 200 pairs that you have not seen, of 80 to 400 houses and with differing noise: 100
+# challengers that gain nothing or just the margin, of which at most 8 may pass, and 100 that truly gain more, of which at least 80 must. (Each check
+# also sends 20 of the other kind.) “Lower is better” lets more than half of the first hundred in.
 #
 # <details><summary>Hint 1: the road</summary>
 #
-# Differences first, house by house; then a lower bound for their mean, by the bootstrap of section 3 or by mean minus 1.65
+# Differences first, house by house; then a lower bound for their mean, by bootstrap, or by mean minus 1.65
 # standard errors.
 # </details>
 # <details><summary>Hint 2: almost the answer</summary>
@@ -851,8 +885,8 @@ for said, gain in (("gain nothing", 0.0), ("gain just the margin", 500.0), ("gai
     print(f"100 challengers that {said}: {sum(verdict is True for verdict in verdicts)} promoted")
 
 # %% [markdown] id="after-rates"
-# These are the two error rates of *your* gate. Expect none of the first hundred, about five of the second (that is what 95 %
-# means), and nearly all of the third.
+# These are the two error rates of *your* gate. Expect none of the first hundred, about five of the second (that is what
+# 95 % means), and nearly all of the third.
 
 # %% id="code-gate-check" check="code-gate" points=4
 same = [40_000.0, 1_000.0, 90_000.0, 22_000.0] * 20
@@ -905,11 +939,13 @@ require(chancy <= 5, f"of 20 challengers that gain just the margin, {chancy} wer
 #
 # **Minutes: 5 · easy**
 #
-# *The slip: the average protects everyone.*
+# *The slip: trusting the average to protect everyone.*
 #
-# Write `harmed(table, tolerance, least)`. Each row of `table` is a house with its `slice` and the absolute errors `champion` and
-# `challenger` in EUR. Return the names of the slices, sorted, that hold at least `least` houses and whose mean error rises by **more**
-# than `tolerance` (0.05 is 5 %) of the champion's. A slice's name may be missing; such houses are a slice of their own, named `"unknown"`.
+# Write `harmed(table, tolerance, least)`. Each row of `table`, a DataFrame, is a house, with the columns `slice` (a name) and `champion` and
+# `challenger` (their absolute errors in EUR). Return a sorted list of the names of those slices that hold at least `least` houses and whose mean error rises by
+# **more** than the share `tolerance` (0.05 is 5 %) of the champion's. A slice's name may be missing; such houses form a slice of their own, named `"unknown"`.
+#
+# For example, at `harmed(table, 0.05, 3)` three houses that go from 50 to 60 EUR are harmed; a single one that goes from 10 to 90 does not count.
 #
 # <details><summary>Hint</summary>
 #
@@ -974,19 +1010,23 @@ expect(harmed(steady, 0.25, 5), [], given="one slice, 200 → 250 EUR, tolerance
 #
 # **Minutes: 8 · hard**
 #
-# *The slip: the latest value is fine.*
+# *The slip: taking the latest value for the right one.*
 #
-# Write the point-in-time join in SQL yourself, once. `known(asked, events, ttl_days)` gets two tables:
+# Write the point-in-time join of section 6 once yourself, in SQL. `known(asked, events, ttl_days)` gets two DataFrames:
 #
-# - `asked`: `row` (a number, in the order of the answer), `district`, `asked_at`;
-# - `events`: `district`, `true_at`, `arrived_at`, `eur_per_m2`. Agencies report late, correct themselves, and some send an empty form.
+# - `asked`, the questions: `row` (a number, the order of the answer), `district`, `asked_at`;
+# - `events`, the reports: `district`, `true_at` (the month), `arrived_at`, `eur_per_m2`. Agencies report late, correct themselves, or send an empty form.
 #
-# For each row of `asked`, in order, the value that was known: look at the events of its district whose `true_at` **and** `arrived_at` are
-# no later than `asked_at`. For one `true_at` the report that arrived last counts. If that one is empty, it **takes the month back**: the month has no
-# value, unless a later report brings one. The latest month that has a value gives the answer. A month whose `true_at` lies more than `ttl_days` days before
-# `asked_at` does not count. Return a list of numbers and `None`.
+# Return a list: for each row of `asked`, in order, the value that was known then, or `None`.
 #
-# DuckDB reads the frames by their names: `duckdb.sql("SELECT count(*) FROM asked").fetchall()`.
+# 1. A question sees the reports of its district whose `true_at` **and** `arrived_at` are no later than `asked_at`.
+# 2. Of several reports for one `true_at`, the one that arrived last counts. If that one is empty, it **takes the month back**: the month has no
+#    value, unless a later report brings one.
+# 3. A month whose `true_at` lies more than `ttl_days` days before `asked_at` does not count.
+# 4. Of the months that have a value, the latest gives the answer.
+#
+# DuckDB reads the DataFrames by their names: `duckdb.sql("SELECT count(*) FROM asked").fetchall()`. The check asks about a month that is reported, corrected and taken
+# back, and then about random reports.
 #
 # <details><summary>Hint 1: the road</summary>
 #
@@ -1097,17 +1137,17 @@ for ttl_days in (45, 90):
 #
 # **Minutes: 5 · medium**
 #
-# *The slip: a rollback is old weights.*
+# *The slip: thinking that a rollback is old weights and nothing else.*
 #
 # 17:40. Before anybody presses the button, write down what must come back. `rollback_plan(ledger, features, online)` gets
 #
-# - `ledger`: lines as dicts with `sequence`, `kind` (`register`, `promote`, `archive`, `rollback`, `refused`), `version` and `to_stage` (of a refused line:
-#   the stage in which it stayed), in order; at the end some version is in Production;
-# - `features`: version → the feature views that it was trained on, such as `["district_level@1"]`;
+# - `ledger`: its lines in order, dicts with `sequence`, `kind` (`register`, `promote`, `archive`, `rollback` or `refused`), `version` and `to_stage` (for a
+#   refused line, the stage in which the version stayed). At the end some version is in Production;
+# - `features`: a dict, version → the list of feature views that it was trained on, such as `["district_level@1"]`;
 # - `online`: the views whose values are in the online store now.
 #
-# Return `{"to": version, "materialise": […]}`: the version that was in Production **before the one that is there now**, and the views it
-# needs that are not online, sorted. When there was none before, raise `LookupError`. A refused attempt moved nothing; a version that
+# Return `{"to": version, "materialise": [view, …]}`: the version that was in Production **before the one that is there now**, and, sorted, the views that it
+# needs and that are not online. When there was none before, raise `LookupError`. A refused attempt moved nothing; a version that
 # came back by rollback was in Production again.
 #
 # <details><summary>Hint</summary>
@@ -1209,7 +1249,7 @@ for _ in range(16):
 #
 # *The slip: no error was shown, so it worked.*
 #
-# Put together from tutorials, as you would meet it in a pull request.
+# This code is put together from tutorials, as you would meet it in a pull request.
 #
 # ```python
 # def promote(name, version):
@@ -1236,7 +1276,7 @@ for _ in range(16):
 # ```
 #
 # Which lines are faults? A fault is deprecated, hides a failure, serves or judges the wrong thing, or destroys what will be needed.
-# Judge each line by itself, taking what the lines above hand it as right.
+# Judge each line by itself, as if what the lines above hand it were right.
 
 # %% id="code-review-findings" answer="several" options="ABCDEFGH" points=2
 code_review_findings = None  # a set of letters, such as {"C", "E"}
@@ -1245,9 +1285,9 @@ code_review_findings = {"A", "B", "D", "F", "G", "H"}
 ### END SOLUTION
 
 # %% [markdown] id="mend"
-# Now mend `production_model`. `champion_prices(name, rows)` returns what **the champion** says for each of `rows`, as a list of numbers.
-# When there is no such model, or none of its versions is champion, it raises `LookupError` with the name in its text: a service
-# without a model must say so. (Other failures pass through as they are.) The next cell gives `demo` a third version.
+# Now mend `production_model`. Write `champion_prices(name, rows)`: it returns what **the champion** of `name` says for each of `rows`, as a list of
+# numbers in EUR. When there is no such model, or none of its versions is champion, it raises `LookupError` with the name in its text: a service
+# without a model must say so. Any other failure passes through as it is. The next cell gives `demo` a third version that is not champion.
 #
 # <details><summary>Hint</summary>
 #
@@ -1309,23 +1349,25 @@ expect(
 #
 # **Minutes: 7 · hard, but you hold all the pieces**
 #
-# *The slip: promote the newest.*
+# *The slip: promoting the newest.*
 #
-# Now with `lib.registry`, which keeps the ledger, asks your gates and wants an approval. A **gate** is a function
+# Now the same with `lib.registry`, which keeps the ledger, asks your gates and wants an approval. For it, a **gate** is a function
 # `gate(candidate, champion)` that returns `Evidence(id=…, passed=…, measured=…, threshold=…, reason=…)`. Both arguments have
-# `.version` and `.model`; `champion` is `None` when nobody serves yet, and then there is nothing to compare with: let it pass.
+# `.version` and `.model`. `champion` is `None` when nobody serves yet; there is nothing to compare with then, so let the candidate pass.
 #
-# - `gates(judge)` returns a list of two gates over the houses `judge` (their frame is there): one with the id `better`, whose `passed` is your
-#   `worth_promoting` at `MARGIN` and whose `measured` is the mean gain in EUR; one with the id `slices`, whose `measured` is the list
-#   that `harmed` gives by `district`, with `TOLERANCE` and `LEAST`; it passes when that list is empty.
+# In all of this you are `you`.
+#
+# - `gates(judge)` returns a list of two gates over the table of houses `judge` (their frame is there, and `compared` gives both errors of each house):
+#     - `better`: `passed` is your `worth_promoting` at `MARGIN`, `measured` the mean gain in EUR a house;
+#     - `slices`: `measured` is the list that your `harmed` gives by district, with `TOLERANCE` and `LEAST`; it passes when that list is empty.
 # - `release_day(name, candidates, judge)`: for each table of `candidates`, in order: `recorded(table)`, `register`, promote to
-#   Staging, then to Production with your gates and an approval by `rita`, since it must be somebody else. A refused candidate stays behind and the next one has its turn.
-# - `on_call(name, live)`: houses sold since the release. When the version that served before the champion is better on them, beyond doubt
-#   and by more than `MARGIN`, roll back with a reason of some words that says what was seen, and return `True`; else (also when none
+#   Staging, then promote to Production with your gates and an approval by `rita`. A refused candidate stays behind, and the next one has its turn.
+# - `on_call(name, live)` looks at `live`, the houses sold since the release. When the version that served before the champion is better on them, beyond doubt
+#   and by more than `MARGIN`, roll back, with a reason that says what was seen, and return `True`. Else (also when none
 #   served before) leave everything as it is and return `False`.
 #
-# You are `you` in all of this. `MARGIN` is 6,000 EUR a house (2 % of a price), `TOLERANCE` 10 %, `LEAST` 15
-# houses.
+# `MARGIN` is 6,000 EUR a house (2 % of a price), `TOLERANCE` 10 %, `LEAST` 15 houses. The checks play this in towns you have not seen, and then read
+# the ledger.
 #
 # <details><summary>Hint 1: the calls</summary>
 #
@@ -1436,9 +1478,9 @@ def on_call(name, live):
 
 
 # %% [markdown] id="home-release"
-# Release day in your own notebook. Five candidates stand at the door: last year's model, another of last year, the one with the crooked
-# country prices, this year's, and another of this year. Expect two to get in. The third is better on average by far; see which gate
-# stops it.
+# Now hold release day in your own notebook. Five candidates stand at the door: last year's model, another of last year, the one with the crooked
+# country prices, this year's, and another of this year. Expect two to get in: the first, because nobody serves yet, and the fourth. The third is far better on average;
+# look in the picture which gate stops it.
 
 # %% id="home"
 NAME = "house-price-predictor"
@@ -1595,7 +1637,7 @@ expect(acted, True, given="after two false alarms a real one: 200 houses on whic
 ### END HIDDEN TESTS
 
 # %% [markdown] id="old-questions"
-# And `known` goes to work on sixteen months of questions.
+# Last, your `known` answers 300 questions about fourteen months of reports.
 
 # %% id="results-features-check" check="code-point-in-time" points=5
 asked, events = news(np.random.default_rng(seed()), 300)
@@ -1628,8 +1670,8 @@ require(right == 300, f"300 questions to fourteen months of reports: {right} wer
 #
 # **Minutes: 4**
 #
-# First the evidence, taken from the ledger of `house-price-predictor`, not typed: the champion's version, its run, the gain in EUR that the
-# gate `better` measured when it was promoted, and the line's number.
+# First the evidence. Take it from the ledger of `house-price-predictor`, do not type it: of the line that brought the champion to Production, the `version`,
+# the `run_id`, the gain in EUR a house that the gate `better` measured (`gain_eur`), and the line's number (`sequence`).
 
 # %% id="report-evidence" task=true
 evidence = {"version": None, "run_id": None, "gain_eur": None, "sequence": None}
@@ -1661,8 +1703,8 @@ expect([evidence["gain_eur"]], measured, given=f"{given}: what the gate better m
 ### END HIDDEN TESTS
 
 # %% [markdown] id="report-criteria"
-# Then the memo itself, 120 to 200 words to the person who will sign: why this version, what could go wrong, how it is taken back.
-# Quote the figures of `evidence`. It is marked by a person, two points each:
+# Then the memo itself, 120 to 200 words to the person who will sign: why this version, what could go wrong, and how it is taken back.
+# Quote the figures of `evidence`. A person marks it, two points for each row:
 #
 # | criterion | 0 | 1 | 2 |
 # |---|---|---|---|
@@ -1679,7 +1721,7 @@ expect([evidence["gain_eur"]], measured, given=f"{given}: what the gate better m
 #
 # **What could go wrong.** Version 4 knows this year's prices only. If the market falls back, version 1 is the
 # better one again, and country sellers, of whom we see few, would feel it first. On call compares both on each night's
-# sales; some 50 houses are enough to tell a loss of 20,000 EUR a house beyond our margin; one of 10,000 takes 600.
+# sales; some 50 houses are enough to tell that a loss of 20,000 EUR a house exceeds our margin; a loss of 10,000 takes 600.
 #
 # **The way back.** One call of `rollback` restores version 1 in seconds; it reads the same columns, so that no feature has to be
 # materialised. Whoever is on call decides. Offers that were made meanwhile stand, and their prices will be in the next
@@ -1701,11 +1743,10 @@ expect([evidence["gain_eur"]], measured, given=f"{given}: what the gate better m
 # %% [markdown] id="what-you-did"
 # ## What you did
 #
-# - You moved versions through their lifecycle with a tag, three signs and a table of legal moves.
-# - You built a gate and know both of its error rates; you gave the few a veto.
+# - You moved versions through their lifecycle with a tag, three aliases and a table of legal moves.
+# - You built a gate and measured both of its error rates, and you gave small groups a veto.
 # - You read features as they were known, late reports and corrections included.
 # - You wrote down what must come back with an old model, and what never will.
-# - Your release day let progress in and kept luck and harm out, and your night on call knew an incident from an ordinary day.
+# - Your release day let progress in and kept luck and harm out, and your night on call told an incident from an ordinary day.
 #
-# 17:40 again. The ledger knows the version of this morning, one call brings it back, and the memo says what to tell the three
-# sellers. Next module: the champion meets its customers.
+# Back to Friday, 17:40. The ledger knows the version of this morning, one call brings it back, and your memo says what it cannot undo. Next module: the champion meets its customers.

@@ -2,19 +2,19 @@
 # # 03 · Serving: the champion meets its customers
 #
 # Saturday, 11:20. The first partner has connected to the price service: an agency that sends its houses by program. Every
-# answer says 200, everybody is pleased. On Monday somebody notices that the agency sends the columns in another order. Two
-# days of prices were computed from ages read as square metres.
+# answer says 200, everybody is pleased. On Monday somebody notices that the agency sends the columns in another order. For two
+# days, prices were computed from ages read as square metres.
 #
 # After this lab you can
 #
-# - choose between online, batch and streaming from a brief, and put a figure on the choice;
-# - say why a busy server becomes slow all at once, and how many replicas a load needs;
+# - choose between online, batch and streaming for a given need, and put a figure on the choice;
+# - say why a busy server becomes slow all at once, and how many copies of it a load needs;
 # - write a prediction service that gives a price or a reason, and never a price for nonsense;
-# - change the model under load without losing a request, and refuse a new one that cannot answer;
+# - change the model under load without losing a request, and refuse a new model that cannot answer;
 # - make a job that may be run twice, an image that may be shipped, and a scaling rule that pays for itself.
 #
-# It takes about 100 minutes, half reading and trying, half building. Where it says **Predict**, say your guess aloud before
-# you run the cell. A check stands under every question and task. Cells that only draw or prepare are folded.
+# It takes about 100 minutes, half reading and trying, half building. At **Predict**, say your guess aloud before
+# you run the cell. A check stands under every question and task. Folded cells only draw or prepare.
 
 # %% id="parameters" tags=["parameters"]
 SEED = 30
@@ -149,18 +149,18 @@ print("ready")
 #
 # **Minutes: 8**
 #
-# The recipe hangs on the board. How does the dish reach the guest? A kitchen knows three ways.
+# How does the dish reach the guest? A kitchen knows three ways, and so does a model.
 #
 # - **Online** is à la carte. One request, one answer, now: a card is stopped while the terminal waits, a seller moves a
-#   slider and watches the price. A server listens day and night. What counts is *latency*.
-# - **Batch** is catering. Thousands of rows at a set hour: every shop's sales of tomorrow, at day's end. A job reads
-#   the warehouse, predicts, writes back, ends. What counts is *throughput*.
-# - **Streaming** is the conveyor belt. Events arrive all the time, nobody waits for a single one, and yet the result
-#   should be seconds old: the mood of posts on a hot topic. A consumer reads a log of events and keeps up with it.
+#   slider and watches the price. A server listens day and night. What counts is *latency*, the time until the answer.
+# - **Batch** is catering. Thousands of rows at a set hour: tomorrow's sales of every shop, at day's end. A job reads
+#   the warehouse, predicts, writes back, ends. What counts is *throughput*, answers per second.
+# - **Streaming** is the conveyor belt. Events arrive all the time; nobody waits for a single one, yet the result
+#   should be seconds old: the mood of posts on a hot topic. A consumer reads the log of events and keeps up with it.
 #
-# Why not always online? Answers are cheaper by the tray.
+# Why not always online? Answers are cheaper by the tray. The next cell times both.
 #
-# **Predict.** Pricing 200 houses in one call, against 200 calls with one house each: how many times cheaper a house?
+# **Predict.** 200 houses in one call, against 200 calls with one house each: how many times cheaper a house?
 
 # %% id="by-the-tray"
 trays = inputs(this_year.head(200))
@@ -201,9 +201,9 @@ axes.set_title("Choose by how fresh the answer must be, then by what it costs")
 plt.show()
 
 # %% [markdown] id="after-tray"
-# One or two hundred times. Most of a single prediction is fixed cost: building a table, checking it, calling six layers of library
+# Mostly one to two hundred times. Most of a single prediction is fixed cost: building a table, checking it, calling six layers of library
 # code. And an online server is sized for the busiest second of the day, and idle at 4 in the morning. So the slowest way that is still
-# fresh enough is usually the right one.
+# fresh enough (see the picture) is usually the right one.
 
 # %% [markdown] id="theory-architecture-question"
 # **Question.** Choose for each brief: **A** online · **B** batch · **C** streaming.
@@ -224,11 +224,11 @@ theory_architecture = {"1": "A", "2": "B", "3": "C", "4": "B", "5": "A", "6": "C
 ### END SOLUTION
 
 # %% [markdown] id="theory-bill-question"
-# **Question.** Put a figure on it. A brief says `per_day` (predictions a day), `peak_per_s` (requests in the busiest second),
-# `single_s` and `tray_s` (seconds of one core for a prediction online, and in a large tray). A core costs `euro_per_hour`. Write
-# the bill of a month of 30 days both ways.
+# **Question.** Put a figure on it. A brief gives `per_day` (predictions a day), `peak_per_s` (requests in the busiest second),
+# and `single_s` and `tray_s` (seconds of one core for a prediction online, and for one in a large tray). A core costs `euro_per_hour`. Write
+# the bill in EUR for a month of 30 days, both ways.
 #
-# Online, replicas of one core run day and night: as many as keep each at most 60 % busy in the busiest second, and at least two,
+# Online, **replicas** (copies of the server, of one core each) run day and night: as many as keep each at most 60 % busy in the busiest second, and at least two,
 # so that one may fail. In batch, you pay for the core-seconds that are used.
 
 
@@ -276,7 +276,7 @@ for peak in (3, 40, 700):
 # **Minutes: 9**
 #
 # A replica that needs 10 ms a request can answer 100 a second. Can it take 95? On average, yes. But guests come by chance, three
-# at once and then none, and the third of three waits for two others.
+# at once and then none, and the third of three waits for the other two.
 #
 # Below, 100,000 requests arrive by chance at one replica that takes exactly one unit of time for each. *Busy* is the share of its time
 # that it works.
@@ -318,20 +318,20 @@ figure.tight_layout()
 plt.show()
 
 # %% [markdown] id="after-queue"
-# About two, and about nine: the wait grows like ½ · busy / (1 − busy), without limit near 100 %. So servers are run at 50 to 70 % of
-# what they could do; the rest is the price of short waits.
+# About two units, and about nine: the wait grows like ½ · busy / (1 − busy), without limit near 100 %. So
+# servers are run at 50 to 70 % of what they could do.
 #
-# **Little's law** ties it together, whatever the arrivals look like: *requests in flight = arrivals a second × seconds that each stays*. A server
+# **Little's law** holds whatever the arrivals look like: *requests in flight = arrivals a second × seconds that each stays*. A server
 # with 40 threads, in which each request stays 0.25 s, finishes at most 40 / 0.25 = 160 a second. Send it 200, and every second
-# leaves 40 more in the queue. A good server limits its queue and answers **503** with `Retry-After` when it is full: a quick no is worth more than a late yes.
+# leaves 40 more in the queue. So a good server limits its queue and, when it is full, answers **503** with `Retry-After`: a quick no is worth more than a late yes.
 #
-# The right picture shows the way out for models: a forest of 100 trees takes little longer for 64 rows than for one. **Micro-batching**
-# collects the requests of the last few milliseconds and asks the model once. Nobody waits when it is quiet; under load the same core
+# The right picture shows the way out for models: a forest of 100 trees takes hardly longer for 64 rows than for one. **Micro-batching**
+# collects the requests of the last few milliseconds and asks the model once for all. Nobody waits when it is quiet; under load the same core
 # answers many times as many. `lib.serving` does it.
 
 # %% [markdown] id="theory-wait-question"
 # **Question.** A server has `threads` threads; each request stays in one for `latency_s` seconds. For `minutes` minutes
-# requests have come steadily, `rate` a second, and none was refused. How long will the next one wait until a thread takes it up? (At the start the queue was empty;
+# requests have come steadily, `rate` a second, and none was refused. How many seconds will the next one wait until a thread takes it up? (At the start the queue was empty;
 # leave chance aside.)
 
 
@@ -374,7 +374,7 @@ for share in (0.6, 1.0, 1.1, 2.5):
 #
 # **Minutes: 7**
 #
-# A model is a function of numbers. It does not know what they mean. Here is the agency of Saturday, with a model that takes
+# A model is a function of numbers. It does not know what they mean. Here is Saturday's agency, with a model that takes
 # its five numbers by position, as models trained on bare arrays do.
 #
 # **Predict.** Age and area change places. An error, an absurd price, or one that could be true?
@@ -390,14 +390,14 @@ for said, values in (("in order", right), ("area and age exchanged", wrong)):
 # %% [markdown] id="after-permuted"
 # A price that nobody would question, and more than a quarter too low.
 #
-# The cure is a **schema** at the door: every input by *name*, with type, unit and range, nothing missing, nothing extra. With
+# The cure is a **schema** at the door: every input by *name*, with type, unit and range; nothing missing, nothing extra. With
 # names, the order does not matter. With ranges, `rooms: 82` is refused before it becomes a price. What it cannot
-# see is a fine house that is somebody else's, of age 82 and area 61. That needs the monitoring of module 05.
+# see is a fine house that is somebody else's: age 82, area 61. That needs the monitoring of module 05.
 #
-# Say who must act, in the status code. **4xx**: *you* must change something, and here is which field and why.
-# **503**: nothing is wrong with your request, come again in a moment. **500**: our fault; somebody gets woken.
+# The status code says who must act. **4xx**: *you* must change something, and here is which field and why.
+# **503**: nothing is wrong with your request; come again in a moment. **500**: our fault, and somebody gets woken.
 #
-# One trap that you will meet: JSON has no NaN, yet Python's reader takes the word `NaN` for a number. It passes every comparison that asks *is it too small?*, and then
+# One trap you will meet: JSON has no NaN ("not a number"), yet Python's reader takes the word for a number. It passes every comparison that asks *is it too small?*, and then
 # FastAPI cannot write it into its own error message: the client gets a **500** for a bad row.
 
 # %% [markdown] id="theory-status-question"
@@ -423,14 +423,17 @@ theory_status = {"1": "A", "2": "B", "3": "C", "4": "B", "5": "D", "6": "C"}
 #
 # **Minutes: 6**
 #
-# Whoever runs servers asks each of them two questions, every few seconds. **Alive?** If not, restart it: it hangs, only a new start helps. **Ready?** If
-# not, send it no guests for now, and leave it alone. A server without a model is alive and not ready. So is one
-# that has been told to stop and finishes its last requests (it *drains*).
+# A platform asks each of its servers two questions every few seconds, its *probes*.
 #
-# Readiness also decides when a new model may take over. It is loaded and tried on a few rows *beside* the old one, and then
-# one reference is changed. Only one. Watch what happens to a server that keeps model and version apart.
+# - **Alive?** If not, restart it: it hangs, and only a new start helps.
+# - **Ready?** If not, send it no guests for now, but leave it alone.
 #
-# **Predict.** The change falls between the two looks at `served`. What does the customer get?
+# A server without a model is alive and not ready. So is one that has been told to stop and finishes its last requests (it *drains*).
+#
+# Readiness also decides when a new model takes over. It is loaded and tried on a few rows *beside* the old one, and then
+# one reference is changed. Only one: watch a server that keeps model and version in two places.
+#
+# **Predict.** In the second of three requests, the change falls between the two looks at `served`. What does that customer get?
 
 # %% id="torn"
 served = {"model": fitted(last_year), "version": 1}
@@ -450,8 +453,8 @@ print(answer(row, lambda: None))
 
 # %% [markdown] id="after-torn"
 # The second line is a lie: last year's price under this year's name. It happens to one request in a million, on the busiest day, and
-# whoever investigates a complaint will look at the wrong model. Put both into one immutable thing, a **bundle**; read the
-# reference *once* a request; replace it whole. Then there is no in-between.
+# whoever investigates will look at the wrong model. So put both into one thing that never changes, a **bundle**; read the
+# reference *once* a request; replace the bundle whole. Then there is no in-between.
 
 # %% [markdown] id="theory-alive-question"
 # **Question.** One address, `/health`, says 503 while there is no model, and both probes, liveness and readiness, ask it. At 3:00 the machine
@@ -476,17 +479,17 @@ theory_alive = "B"
 #
 # Servers are killed. Ask of every step: *what if it ends right here?*
 #
-# **Online.** Monitoring, billing and complaints read the **prediction log**. The line is on the disk *before* the answer leaves, or a kill between them loses it; when the disk is full,
+# **Online.** Monitoring, billing and complaints read the **prediction log**. The line of an answer is on the disk *before* the answer leaves, or a kill in between loses it. When the disk is full,
 # the answer is a 503.
 #
 # **Batch.** A job that was killed is started again, by hand or by cron, and nobody knows how far it came. So running it twice must give
-# what running it once gives; it is **idempotent**. The result of a partition (a day, a region) is replaced as a whole, in one transaction or by
-# one rename, and never appended.
+# what running it once gives: it is **idempotent**. The result of a partition (a day, a region) is replaced as a whole, in one transaction or by
+# renaming one file, and never appended.
 #
-# **Streaming.** A consumer reads an event, writes its result, acknowledges the event. Killed before the acknowledgement, it gets the event again: **at least once**. With a
-# sink that knows the event's id, the second writing changes nothing, and each event has exactly one result.
+# **Streaming.** A consumer reads an event, writes its result, and acknowledges the event. Killed before that, it gets the event again: **at least once**. When the *sink*, where results
+# go, knows the event's id, a second writing changes nothing, and each event has exactly one result.
 #
-# Below, twelve events lie in a Redis stream. The consumer dies after it has written seven results and before it acknowledged any. Another one takes over.
+# Below, twelve events lie in a Redis stream. The consumer dies with seven results written and none acknowledged. Another one takes over.
 #
 # **Predict.** How many results are in the sink at the end?
 
@@ -520,9 +523,9 @@ except LibError as problem:
     print("No Redis here, so this cell has nothing to show; nothing below needs it.", problem)
 
 # %% [markdown] id="after-stream"
-# Twelve, not nineteen. Seven came a second time, and the sink knew their ids. In other systems the words differ and the idea stays. *Kafka*:
+# Twelve, not nineteen. Seven came a second time, and the sink knew their ids. Other systems, the same idea. *Kafka*:
 # commit the offset after the sink has written. *Spark*: a micro-batch may be repeated, so the sink is keyed by batch. *Flink*: a checkpoint
-# completes only after the sink has written. Behind every promise of *exactly once* stands a sink like that.
+# completes only after the sink has written. Behind every promise of *exactly once* stands such a sink.
 
 # %% [markdown] id="theory-twice-question"
 # **Question.** After each kill the program is started again, and a stream hands out again what was not acknowledged; nothing else is
@@ -546,9 +549,9 @@ theory_twice = {"B", "E"}
 #
 # **Minutes: 6**
 #
-# "It works on my machine" ends with shipping the machine. A **container image** holds the program with everything that it
-# needs; a *Dockerfile* says line by line how to make it. A line that changes files adds a **layer**, an archive of what it
-# changed, which never changes again. That makes builds quick (what did not change is taken from before) and forgets nothing. Other lines, such as `ENV`, go into the
+# The cure for "it works on my machine": ship the machine. A **container image** holds the program with everything that it
+# needs, and a *Dockerfile* says line by line how to make it. Each line that changes files adds a **layer**: an archive of these changes,
+# which itself never changes again. That makes builds quick (unchanged layers are taken from the last one) and forgets nothing. Lines that change no files, such as `ENV`, go into the
 # image's configuration, for everybody to read.
 #
 # **Predict.** Line 1 copies `.env` with a password, line 2 deletes it. Is the password in the image?
@@ -574,12 +577,15 @@ print("the container shows", shown, "| the password is in the image:", b"correct
 # %% [markdown] id="after-layers"
 # Hidden from the container, there for whoever pulls the image. So copy what you need by name, and give secrets to the *running* container.
 #
-# Four more habits. **Pin** everything, base image and packages, by a lock with hashes: an image built next month should be the one you tested.
-# Run as a **user**, not as root. Copy and install the lock *before* your code, so that a changed line of code does not install everything again. And start the server in **exec form**, `CMD ["python", …]`: written as a plain
-# line, a shell stands in between, the signal to stop ends there, and every stop becomes a kill.
+# Four more habits:
+#
+# - **Pin** everything, base image and packages, by a lock with hashes: next month's image should be the one you tested.
+# - Run as an ordinary **user**, not as root.
+# - Copy and install the lock *before* your code, so that a changed line of code does not install everything again.
+# - Start the server in **exec form**, `CMD ["python", …]`. Written as a plain line, a shell stands in between; the signal to stop ends there, and every stop becomes a kill.
 
 # %% [markdown] id="kubernetes"
-# On **Kubernetes** you write down what you want, and controllers make it so.
+# On **Kubernetes** you write down what you want, in *objects*, and controllers make it so.
 #
 # | object, or its part | says |
 # |---|---|
@@ -617,7 +623,7 @@ theory_manifest = {"1": "D", "2": "F", "3": "G", "4": "A", "5": "E"}
 #
 # **Minutes: 6**
 #
-# The autoscaler of Kubernetes knows one formula. Every 15 seconds it takes the mean of a metric over the replicas, how busy they are, say, and wants
+# The autoscaler of Kubernetes knows one formula. Every 15 seconds it takes the mean of a metric over the replicas (say, how busy they are), compares it with the *target* that you set, and wants
 #
 # $$\text{replicas} = \lceil \text{replicas} \times \frac{\text{mean}}{\text{target}} \rceil$$
 #
@@ -625,8 +631,8 @@ theory_manifest = {"1": "D", "2": "F", "3": "G", "4": "A", "5": "E"}
 # **Up** goes fast: double or four more, whichever is more. **Down** goes slowly: never below what was wanted at any moment of the last
 # five minutes, since the next wave may be near.
 #
-# From the wish to its first answer a new replica takes a minute here. Below: a load that rises over half an hour, and one that jumps within
-# half a minute.
+# Here a new replica takes a minute until its first answer. Below, a *tide*, a load that rises over half an hour, and *flash* crowds, which come within
+# half a minute. *Late* requests wait too long; *replica-minutes* are what you pay for.
 #
 # **Predict.** The same rule serves both, with a target of 80 % and at least 4 replicas. Where do customers wait?
 
@@ -680,14 +686,13 @@ figure.tight_layout()
 plt.show()
 
 # %% [markdown] id="after-days"
-# In front of the flash crowds. For a tide, the headroom between the target and 100 % is enough until the next replicas come. A flash is over the
-# headroom at once, and what helps is what *already runs*: the minimum. Target and minimum are two different insurances. Both cost
-# replica-minutes, and you will choose them.
+# In the flash crowds, where 8 % are late. For a tide, the room between the target and 100 % is enough until the next replicas come. A flash is over that
+# room at once; what helps is what *already runs*: the minimum. Target and minimum are two different insurances. Both cost
+# replica-minutes, and in section 12 you choose them.
 #
-# And a third thing the formula cannot do: make a slow model quick. When one request takes 600 ms on an empty server and the customer is promised
-# 500, then no number of replicas helps.
+# And the formula cannot make a slow model quick. When a request takes 600 ms on an empty server and 500 are promised, no number of replicas helps.
 #
-# `make autoscale` shows all this with real servers behind a real proxy, in a minute and a half.
+# `make autoscale` shows it with real servers, in a minute and a half.
 
 # %% [markdown] id="theory-threshold-question"
 # **Question.** `replicas` replicas run, each of which can answer `capacity` requests a second; the metric is how busy they are. The load
@@ -735,7 +740,9 @@ for _ in range(3):
 #
 # **Minutes: 13 · medium**
 #
-# *The slip this task is about: 200 means correct.*
+# **Set exercise 3.** A REST API with FastAPI, for deployment.
+#
+# *The slip this task is about: "200 means correct."*
 #
 # Build the service in plain FastAPI, as you would anywhere. `make_app(shelf, record)` returns a `FastAPI` app with `POST /predict`.
 #
@@ -750,17 +757,21 @@ for _ in range(3):
 # | `distance_km` | number | 0 | 60 |
 # | `condition` | whole number | 1 | 5 |
 #
-# **Out**: `{"request_id": …, "model_version": …, "predictions": [EUR, …]}`, one prediction a house, in order; the id is new for each request.
+# **Out**: `{"request_id": …, "model_version": …, "predictions": [EUR, …]}`, one prediction a house, in order; the id is a new text for each request.
 #
-# - `shelf.bundle` is what serves now: `None`, or a `Bundle(version, model)`. It can be replaced at any moment, so look *once* a request.
+# **Rules.**
+#
+# - `shelf.bundle` is what serves now: `None`, or a `Bundle(version, model)`. It can be replaced at any moment, so look at it *once* a request.
 #   No bundle: **503** with a `Retry-After` header.
-# - A body that does not fit, whatever it is: **4xx**, and in it the name of the field that is wrong, not a list of all. That goes for missing, extra,
-#   mistyped, out-of-range and `NaN` values, for no rows and for too many. The order of a house's inputs does not matter. `true` is no number, `"3"` neither.
+# - A body that does not fit, whatever is wrong with it: **4xx**, with the name of the field that is wrong in the answer, and not a list of all fields. That goes for missing, extra,
+#   mistyped, out-of-range and `NaN` values, for no rows and for too many. The order of a house's inputs does not matter. `true` is no number, and neither is `"3"`.
 # - Before you answer, call `record(request_id, version, rows, predictions)` with plain lists and dicts. When it raises `OSError`, there is no record,
 #   so there is no answer: **503** with `Retry-After`.
-# - Any other exception is ours: let it out, and FastAPI makes a 500 of it. And while one request is in the model, another can get there, too.
+# - Any other exception is our fault: let it out, and FastAPI makes a 500 of it.
+# - While one request is in the model, others must be able to get there, too.
 #
-# `model.predict` takes a table with the columns `COLUMNS`. Expect about 25 lines.
+# `model.predict` takes a table with the columns `COLUMNS`. Expect about 25 lines. The cell below your code shows three answers; the checks send good and bad houses to your app and read
+# status, headers and body.
 #
 # <details><summary>Hint 1: the road</summary>
 #
@@ -1039,13 +1050,18 @@ expect(len(said["recorded"]), 2, given="requests in the record, of which two wer
 #
 # **Minutes: 7 · medium**
 #
-# *The slip: alive is ready.*
+# *The slip: "alive is ready."*
 #
-# - `add_probes(app, shelf)` adds two addresses to an app. `GET /live` always says 200. `GET /health` says 200 with `{"status": "ok", "model_version": …}` when the
-#   server can take requests; 503 while there is no bundle, and while `shelf.draining`.
-# - `install(shelf, version, model)` puts a new bundle on the shelf **if it passes a self-test**: asked for the houses `GOLDEN` (a table), the model
-#   must give one finite number a house, each between `LOWEST` and `HIGHEST` EUR. If it does not, or raises whatever, then raise `ValueError` with the version
+# Write two functions; neither returns anything.
+#
+# - `add_probes(app, shelf)` adds two addresses to a FastAPI app. `GET /live` always says 200. `GET /health` says 200 with `{"status": "ok", "model_version": …}` when the
+#   server can take requests, and 503 while there is no bundle or while `shelf.draining` is true.
+# - `install(shelf, version, model)` puts a new `Bundle` on the shelf **if the model passes a self-test**: asked for the three houses of the table `GOLDEN`, it
+#   must give one finite number a house, each between `LOWEST` and `HIGHEST` EUR. If it does not, or raises whatever, raise `ValueError` with the version
 #   and what was wrong, and leave the shelf as it was.
+#
+# For example, when version 1 serves and version 2 gives `NaN` for a golden house, `install` raises and `/health` still names version 1. The cell below your code
+# plays this life of a server step by step; the checks do the same with other faults.
 #
 # <details><summary>Hint</summary>
 #
@@ -1234,18 +1250,22 @@ for place, fault in enumerate(faults):
 #
 # **Minutes: 7 · medium**
 #
-# *The slip: it runs here, so it can ship.*
+# **From the programme.** Container: the service as an image.
 #
-# This Dockerfile builds, and the container answers on the author's machine. The folder beside it holds `app.py`, the package `lib/`, `requirements.lock` (every
+# *The slip: "it runs here, so it can ship."*
+#
+# This Dockerfile builds, and the container answers on its author's machine. The folder beside it holds `app.py`, the package `lib/`, `requirements.lock` (every
 # package with its version and hash), and what such folders hold: `.env` with the registry's password, `.git/`, notebooks, somebody's data. There is no
-# `.dockerignore`. Mend it:
+# `.dockerignore`. Rewrite the text `dockerfile` so that
 #
 # - the base image has a fixed version (a tag with a number such as 3.11, or a digest), and packages come from the lock, hashes required, nothing else;
-# - into the image go `app.py`, `lib/` and `requirements.lock` (copied or mounted), and nothing else from the folder; no secret in any line;
+# - `app.py`, `lib/` and `requirements.lock` go into the image (copied or mounted), and nothing else from the folder; no secret stands in any line;
 # - the server runs as somebody else than root;
 # - a change in `app.py` or `lib/` does not install the packages again;
-# - uvicorn or one like it starts in exec form, is reached from outside its container, and does not reload itself;
-# - a health check, written out in its line, asks one of the addresses of section 9 (no `curl`: it is not in the image).
+# - uvicorn, or a server like it, starts in exec form, can be reached from outside its container, and does not reload itself;
+# - a health check, written out in its line, asks one of the addresses of section 9 (without `curl`, which is not in the image).
+#
+# The check reads your text as a builder would and looks at the image that comes out; no Docker is needed.
 #
 # <details><summary>Hint 1: the road</summary>
 #
@@ -1355,18 +1375,17 @@ require(
 #
 # **Minutes: 7 · medium**
 #
-# *The slip: a retry is harmless by itself.*
+# *The slip: "a retry is harmless by itself."*
 #
-# The nightly job values the houses of one day. It is started by cron, and again by whoever was woken. Write `score_day(file, day, version)` for the DuckDB
-# database `file`:
+# The nightly job values the houses of one day. Cron starts it, and so does whoever was woken. Write `score_day(file, day, version)`, where `file` is the path of a DuckDB
+# database, `day` a text such as `"2024-05-01"` and `version` a number. It returns how many houses got a price, an `int`.
 #
-# - read the houses of `day` from `houses` (`house`, `day`, `area_m2`, …) as a table and value them with `valued(rows, version)`, which returns them
-#   with a `price` and a `reason` (the price is missing where there is a reason);
-# - write the priced ones to `valuations` (`house`, `day`, `version`, `price`), the others to `rejects` (`house`, `day`, `reason`). Afterwards these hold, for
-#   this day, exactly what this run found, however often it ran before, and with whatever version. Other days are not touched;
-# - when anything fails on the way, at whatever line, *both tables are as they were before*, and the exception comes out. (Both tables refuse some rows: `valuations`
-#   prices that are not positive, and version 13 of our model gives one.)
-# - Return the number of priced houses, an `int`.
+# - Read the houses of `day` from the table `houses` (`house`, `day`, `area_m2`, …) and value them with `valued(rows, version)`, which returns them
+#   with a `price` in EUR and a `reason`; where there is a reason, the price is missing.
+# - Write the priced ones to `valuations` (`house`, `day`, `version`, `price`) and the others to `rejects` (`house`, `day`, `reason`). Afterwards both tables hold, for
+#   this day, exactly what this run found, however often the job ran before and with whatever version. Other days are not touched.
+# - When anything fails on the way, at whatever line, *both tables are as they were before*, and the exception comes out. (Each table refuses some rows. `valuations`, for example, refuses
+#   prices that are not positive, and version 13 of our model gives one: the check uses that.)
 #
 # <details><summary>Hint</summary>
 #
@@ -1511,11 +1530,13 @@ expect(found, book, given="both tables after rejects refused a row of 2 May", re
 #
 # **Minutes: 6 · medium**
 #
-# *The slip: more replicas cure slow requests.*
+# *The slip: "more replicas cure slow requests."*
 #
-# Write `choose(days, service_s, slo_s)`. `days` are some days of load as in section 7, `service_s` is what one request takes on an idle
-# replica, and `slo_s` what customers are promised. Try every pair of `TARGETS` and `MINIMUMS` on all of the days; a request is late when it waits longer than
-# what the promise leaves, `slo_s - service_s`. Of the pairs with which at most `LATE` of all requests of these days are late, return the one with the fewest
+# Write `choose(days, service_s, slo_s)`, which finds the cheapest safe setting of the autoscaler. `days` is a list of days of load as in section 7 (each a list of requests a second), `service_s` the seconds that one request takes on an idle
+# replica, and `slo_s` the seconds that customers are promised.
+#
+# Try every pair of `TARGETS` and `MINIMUMS` on all of the days. A request is late when it waits longer than
+# the promise leaves: `slo_s - service_s`. A pair is good enough when at most the share `LATE` of all requests of these days is late. Of the good pairs, return the one with the fewest
 # replica-minutes, as `(target, minimum)`. When none is good enough, or when the promise leaves nothing to wait, return `None`.
 #
 # `one_day(load, target, minimum, wait_s)` plays a day: `.late` is its share of late requests, `.replica_minutes` its cost. Days with more requests weigh more.
@@ -1552,7 +1573,7 @@ for kind, some in past.items():
     print(f"{kind}: {choose(some, service_s=0.1, slo_s=0.5)}")
 
 # %% [markdown] id="after-choice"
-# Expect the tide to ask for hardly any minimum, and the flash crowds for a large one: once everything that is needed already runs,
+# Expect a small minimum for the tide and a large one for the flash crowds. There, once everything that is needed already runs,
 # any target from 80 % up will do.
 
 # %% id="code-autoscale-check" check="code-autoscale" points=3
@@ -1611,9 +1632,9 @@ expect(
 #
 # **Minutes: 4 · easy**
 #
-# *The slip: every error is the client's.*
+# *The slip: "every error is the client's."*
 #
-# Put together from tutorials, as you would meet it in a pull request.
+# This code is put together from tutorials, as you would meet it in a pull request.
 #
 # ```python
 # served = joblib.load(download("s3://models/latest.pkl"))   # .model, .version  # A
@@ -1642,7 +1663,7 @@ expect(
 # ```
 #
 # Which lines are faults? A fault runs what a stranger may have put there, scores nonsense, loses what must be kept, or tells client or
-# platform something untrue. Judge each line by itself, taking what the lines above hand it as right.
+# platform something untrue. Judge each line by itself, as if what the lines above hand it were right.
 
 # %% id="code-review-findings" answer="several" options="ABCDEFGH" points=2
 code_review_findings = None  # a set of letters, such as {"C", "E"}
@@ -1651,11 +1672,11 @@ code_review_findings = {"A", "B", "D", "F", "G"}
 ### END SOLUTION
 
 # %% [markdown] id="mend"
-# Now mend line F. `outcome(problem, request_id)` says what the client is told about an exception, as `(status, headers, body)`, three plain things:
+# Now mend line F. `outcome(problem, request_id)` says what the client is told about the exception `problem`, as a tuple `(status, headers, body)` of an int and two dicts:
 #
 # - a `BadRow`, which has `.field` and `.reason`: 422, no headers, `{"field": …, "reason": …}`;
 # - a `NotNow`, which has `.seconds`: 503, the header `Retry-After` with the seconds as text, `{"reason": "not now"}`;
-# - anything else is ours: 500, no headers, `{"reason": "internal error", "request_id": …}`, and **not a word** of the exception itself. It may hold a path, a query, a customer; it belongs into
+# - anything else is our fault: 500, no headers, `{"reason": "internal error", "request_id": …}`, and **not a word** of the exception itself. It may hold a path, a query, a customer; it belongs in
 #   our log, under that id.
 #
 # <details><summary>Hint</summary>
@@ -1739,19 +1760,19 @@ for what, about, right in (
 #
 # **Minutes: 7 · hard, but you hold all the pieces**
 #
-# *The slip: the new champion is better, so nothing can go wrong.*
+# *The slip: "the new champion is better, so nothing can go wrong."*
 #
-# Your service meets the registry of module 02. One piece is missing, what a server does every few seconds: `follow(shelf, name)` looks
-# once which version of `name` is in Production, and brings it to the shelf.
+# Your service meets the registry of module 02. One piece is missing, which a server runs every few seconds: `follow(shelf, name)` looks up
+# once which version of `name` is in Production, and brings it to the shelf. It returns nothing.
 #
-# - `load(name, settings=settings)` returns the champion with `.version` and `.model`. It raises `UnknownVersion` when none is in Production: then nobody
-#   may answer, and the shelf is empty. When the registry cannot be asked, it raises another `LibError`.
-# - A version that stands there already is left alone. Another one is put there by your `install`.
-# - When `install` refuses it, or the registry cannot be asked, **the old one serves on**. `follow` keeps the reason as text in `shelf.refused` and does not raise: a
+# - `load(name, settings=settings)` returns the champion, with `.version` and `.model`. It raises `UnknownVersion` when none is in Production: then nobody
+#   may answer, and the shelf is emptied. When the registry cannot be asked, it raises another `LibError`.
+# - A version that stands on the shelf already is left alone. Another one is put there by your `install`.
+# - When `install` refuses it, or the registry cannot be asked, **the old one serves on**, and `follow` keeps the reason as text in `shelf.refused` and does not raise: a
 #   server that dies of a bad champion helps nobody. After a version was installed, `shelf.refused` is `None`.
 #
-# On opening day the service runs on a real port; clients ask it as fast as it answers, good rows and bad ones; versions are promoted and withdrawn meanwhile; and
-# every answered row lies in the prediction log of `lib.serving`. Judged is what the clients saw.
+# On opening day your app runs on a real port. Clients ask it as fast as it answers, with good rows and bad ones; versions are promoted and withdrawn meanwhile; and
+# every answered row goes into the prediction log of `lib.serving`. The checks judge what the clients saw.
 #
 # <details><summary>Hint</summary>
 #
@@ -1833,8 +1854,8 @@ def follow(shelf, name):
 
 
 # %% [markdown] id="home-opening"
-# Opening day in your own notebook: 120 requests, every sixth of them bad. Version 1, of last year, serves. Before request 30 comes version 2, which
-# wants a column that nobody sends; before request 70 version 3, of this year. Expect the old prices up to the seventieth or a little longer, and no gap.
+# Opening day in your own notebook: 120 requests, every sixth of them bad. Version 1, of last year, serves. Before request 30 version 2 is promoted, which
+# wants a column that nobody sends; before request 70 version 3, of this year. Expect 100 answers with 200 and 20 with 422, and in the picture the old prices until version 3 is loaded, some time after request 70, without a gap.
 
 # %% id="home"
 NAME = "house-price-predictor"
@@ -2013,7 +2034,7 @@ expect(
 ### END HIDDEN TESTS
 
 # %% [markdown] id="unseen-days"
-# And `choose` is judged on days that it has not seen, of towns of other sizes.
+# Last, your `choose` is judged on days that it has not seen, in towns of other sizes.
 
 # %% id="results-autoscale-check" check="code-autoscale" points=7
 pairs = {}
@@ -2049,9 +2070,12 @@ for kind, ((target, minimum), new) in pairs.items():
 #
 # **Minutes: 4**
 #
-# First the evidence, taken and not typed: from the prediction log of `house-price-predictor`, as your opening day left it, the number of answered rows and the
-# request id of the first answer of version 3; from `choose` on `past["flash"]` with 0.1 s alone and 0.5 s promised, the policy, and what it costs over these three
-# days in replica-minutes.
+# First the evidence; take it from what ran, do not type it.
+#
+# - From the prediction log of `house-price-predictor`, as your opening day left it: the number of answered rows (`answered`) and the
+#   request id of the first answer of version 3 (`first_of_new`).
+# - From `choose` on `past["flash"]` with 0.1 s alone and 0.5 s promised: the pair (`policy`), and what it costs over these three
+#   days (`replica_minutes`).
 
 # %% id="log-hint"
 # `read_predictions` gives the prediction log as a DuckDB relation; `.df()` makes a table of it.
@@ -2097,8 +2121,8 @@ expect(evidence["replica_minutes"], costs[target, minimum], given="its replica-m
 ### END HIDDEN TESTS
 
 # %% [markdown] id="report-criteria"
-# Then the decision record, 120 to 200 words, for the colleague who will ask in a year why it was built like this: how the price box and the yearly letter
-# get their prices, with which replicas, and what you gave up. Quote the figures of `evidence`. It is marked by a person, two points each:
+# Then the decision record, 120 to 200 words, for the colleague who will ask in a year why it was built like this: how the price box on the website and the yearly letter to the owners
+# get their prices, with which replicas, and what you gave up. Quote the figures of `evidence`. A person marks it, two points for each row:
 #
 # | criterion | 0 | 1 | 2 |
 # |---|---|---|---|
@@ -2137,8 +2161,8 @@ expect(evidence["replica_minutes"], costs[target, minimum], given="its replica-m
 #
 # - You chose among three ways of serving, and know what an answer costs in each.
 # - You saw waiting explode near full load, and what a quick no is worth.
-# - Your service gives a price or a reason; it survived bad rows, a full disk, a broken champion and a withdrawn one, and no good request was lost.
-# - Your nightly job may run twice; your image holds no secret; your replicas are paid for by the requests that would have waited.
+# - Your service gives a price or a reason. It survived bad rows, a full disk, a broken champion and a withdrawn one, and lost no good request.
+# - Your nightly job may run twice, your image holds no secret, and your autoscaler's setting is the cheapest that keeps its promise.
 #
-# The agency of Saturday gets a 422 now, at its first request, with the name of the field. Next module: who builds all this, tests it, and brings it out when
+# Saturday's agency now gets a 422 at its first request, with the name of the field. Next module: who builds all this, tests it, and brings it out while
 # you are asleep.

@@ -2,20 +2,20 @@
 # # 04 · CI, CD and CT: the road to production
 #
 # Wednesday, 16:05. A green tick, a merge, a coffee. At 16:20 every house on the website costs a thousandth of its price: somebody
-# changed EUR to thousands of EUR. A test for that exists. It has been red since Monday. The line that runs it ends in
-# `|| true`, so the tick stayed green. The way back takes until 18:40, because nobody knows which
+# changed EUR to thousands of EUR. A test for that exists, red since Monday. The line that runs it ends in
+# `|| true`, so the tick stayed green. The way back takes until 18:40: nobody knows which
 # model ran before.
 #
 # After this lab you can
 #
 # - mend a workflow that releases red code;
 # - choose how a new model meets its customers, and work out what a bad one costs until it is noticed;
-# - write a smoke suite that stops bad releases and lets better models through;
+# - write a smoke suite (a few quick questions) that stops bad releases and lets better models through;
 # - decide from what monitoring knows when to train again, and when not to;
 # - take a release back in one commit, while customers keep asking.
 #
-# It takes about 100 minutes, half reading and trying, half building. Where it says **Predict**, say your guess aloud before
-# you run the cell. A check stands under every question and task. Cells that only draw or prepare are folded.
+# It takes about 100 minutes, half reading and trying, half building. At **Predict**, say your guess aloud before
+# you run the cell. A check stands under every question and task. Folded cells only draw or prepare.
 
 # %% id="parameters" tags=["parameters"]
 SEED = 40
@@ -133,12 +133,12 @@ print("ready")
 #
 # **Minutes: 8**
 #
-# A restaurant chain changes its menu. Is the recipe written down correctly? Does the dish reach the table? Is it still what people
-# want? Software knows two of these questions, and machine learning adds the third.
+# A restaurant changes its menu. Is the recipe written down correctly? Does the dish reach the table? Is it still what people
+# want? Software knows two of these questions; machine learning adds the third.
 #
 # - **CI**, continuous integration: *is this change sound?* At each change, on a clean machine: lint, tests, a build.
-# - **CD**, continuous delivery: *can it go out, now?* What CI passed becomes one artefact, goes to **staging**, a copy of
-#   production without customers, is tried there, and waits for a yes.
+# - **CD**, continuous delivery: *can it go out, now?* What CI passed becomes one artefact, goes to **staging** (a copy of
+#   production without customers), is tried there, and waits for a yes.
 # - **CT**, continuous training: *does the model still fit the world?* Nobody changed a line, and yet it ages. CT trains again
 #   when there is reason to, and hands a winner to CD as a *candidate*.
 #
@@ -174,11 +174,11 @@ for name, passed in tests.items():
     print("green" if passed else "RED  ", name)
 
 # %% [markdown] id="after-four"
-# The code is right, and training repeats to the last digit. Two of four are red, and the data test is the one that says *why*: at the
+# The code is right, and training repeats to the last digit. Data and model are red, and the data test is the one that says *why*, at the
 # door, before an hour of training. That is the rule of the whole module: **test early what is cheap to test, and late what only
 # the running thing can show.**
 #
-# Google's *ML Test Score* counts 28 such tests in four sections, data, model, infrastructure and monitoring, and takes the **minimum** of
+# Google's *ML Test Score* counts 28 such tests in four sections (data, model, infrastructure and monitoring) and takes the **minimum** of
 # the four as the score: a chain with three strong links is as weak as the fourth.
 
 # %% [markdown] id="theory-tests-question"
@@ -207,8 +207,8 @@ theory_tests = {"1": "B", "2": "C", "3": "A", "4": "D", "5": "B", "6": "C"}
 # A program ends with a number. 0 means *fine*, anything else *not fine*. That number is all that a CI server sees: a
 # step is green when its script ends with 0. Nobody reads the lines above it.
 #
-# On **GitHub Actions** a *workflow* is a YAML file in `.github/workflows/`. An event starts it (`on:`), its *jobs* run beside
-# each other on fresh machines, a job's *steps* one after the other. A step's script runs in `bash -e`: the first
+# On **GitHub Actions** a *workflow* is a YAML file in `.github/workflows/`. An event starts it (`on:`). Its *jobs* run beside
+# each other on fresh machines; a job's *steps* run one after the other. A step's script runs in `bash -e`: the first
 # command that fails ends it.
 #
 # Below, a real shell in which programs only *pretend* to run; `make test` fails in each script.
@@ -229,8 +229,8 @@ with rehearsal_shell(failing=["make test"]) as shell:
         print("green" if ended.code == 0 else "red  ", script.replace("\n", " ⏎ "))
 
 # %% [markdown] id="after-scripts"
-# Three of five are green, with a red test inside. `|| true` swallows the number. A pipe ends with the number of its *last* command, and
-# `tee` is content (`shell: bash`, written out, switches `pipefail` on; leaving `shell:` out does not). An `if` asks for the number and so uses it up.
+# Three of the five are green, with a red test inside. `|| true` swallows the number. A pipe ends with the number of its *last* command, and
+# `tee` is content (`shell: bash`, written out, switches `pipefail` on; leaving `shell:` out does not). An `if` asks for the number, and so uses it up.
 #
 # Above the steps, the same in YAML:
 #
@@ -248,15 +248,15 @@ with rehearsal_shell(failing=["make test"]) as shell:
 # %% [markdown] id="rights"
 # ### Who may do what
 #
-# A workflow has keys. Its **token** may read or write the repository, packages, releases; `permissions:` says which, and
-# what it does not name, the token may not. **Secrets** are handed to whoever asks in `${{ secrets.NAME }}`: at the top of the
-# file, that is every step, including actions that strangers wrote.
+# A workflow holds keys. Its **token** may read or write the repository, packages, releases; `permissions:` says which, and
+# what it does not name, the token may not. **Secrets** are handed to whoever asks for `${{ secrets.NAME }}`. Asked for at the top of the
+# file, they reach every step, including actions that strangers wrote.
 #
 # `uses: someone/action@v4` runs what the tag `v4` points at *today*; tomorrow it can point elsewhere. In March 2025 a thief moved the
 # tags of an action that 23,000 repositories used, and their secrets stood in public logs. A commit of 40 hexadecimal digits cannot be moved.
 #
-# And `${{ … }}` is put into the script *before* the shell reads it. Whoever may name a branch or a pull request may then write your
-# script: a title such as `$(make deploy)` is enough. Hand texts over as `env:`, where they stay texts.
+# And `${{ … }}` is put into the script *before* the shell reads it. So whoever may name a branch or a pull request may write your
+# script: a title such as `$(make deploy)` is enough. Hand such texts over as `env:`, where they stay texts.
 
 # %% [markdown] id="theory-green-question"
 # **Question.** `make test` fails. Which of these steps turn **red**? All of them, and no others. None has a `shell:` unless it is said.
@@ -283,9 +283,9 @@ theory_green = {"C", "D", "F"}
 # Continuous **delivery** means that any green version *could* go out at the push of a button. Continuous **deployment** means that nobody
 # pushes: green goes out. For models most people keep the button, since a test set cannot show what customers will do.
 #
-# Customers keep asking meanwhile. Five ways from the old version to the new:
+# Meanwhile customers keep asking. Five ways lead from the old version to the new:
 #
-# - **recreate**: stop the old, start the new. Simple, and a gap in which nobody answers.
+# - **recreate**: stop the old, start the new. Simple, with a gap in which nobody answers.
 # - **rolling**: replace one replica after the other. No gap, no second fleet; for a while both versions answer, and the way back is as slow as the way there.
 # - **blue/green**: a second fleet beside the first, then one switch. The way back is the same switch; a bad version meets *everybody* at once.
 # - **canary**: a small share of the customers first, the rest when it did well. Few meet a bad version; telling good from bad takes traffic and time.
@@ -358,10 +358,9 @@ theory_strategy = {"1": "A", "2": "E", "3": "D", "4": "B", "5": "C"}
 #
 # **Minutes: 9**
 #
-# Miners took a canary down the shaft. How many requests must *our* canary answer before its silence means anything?
+# Miners took a canary down the shaft: when it fell silent, they ran. How many requests must *our* canary answer well before that means anything?
 #
-# Say the new version fails at 2 of 100 requests, and each request fails or not independently of the others. After one
-# request the canary has shown it with a chance of 2 %. That *none* of $n$ requests fails has the chance $(1 - 0.02)^n$.
+# Say the new version fails at 2 of 100 requests, each independently of the others. That *none* of $n$ requests fails has the chance $(1 - 0.02)^n$. The next cell draws 10,000 such canaries.
 #
 # **Predict.** After how many requests have you seen a failure with 95 % certainty: 50, 100, 150 or 300? And how often are 50 enough?
 
@@ -391,14 +390,14 @@ axes.set_title("The rarer the failure, the longer the wait: about 3 / error rate
 plt.show()
 
 # %% [markdown] id="after-canary"
-# About 149; 50 are enough in 64 of 100 cases. As a rule of thumb: *three divided by the error rate*.
+# About 150 (149 by the formula); 50 are enough in 64 of 100 cases. As a rule of thumb: *three divided by the error rate*.
 #
-# Requests are time. A canary that gets 5 % of ten requests a second answers one every two seconds, and needs five minutes for
-# 149. With 1 % it is twenty-five, and *fewer customers* are hit a minute, for *longer*: the harm until you notice is the
-# same. What a small share buys is not less harm in sum but less of it *per minute while you react*.
+# Requests are time. A canary that gets 5 % of ten requests a second needs five minutes for
+# 149. With 1 % it is twenty-five: *fewer customers* are hit a minute, for *longer*, and the harm until you notice is the
+# same. What a small share buys is not less harm in sum but less *per minute while you react*.
 #
 # This is for failures that can be counted at once. A model that is 4 % less accurate fails at no request in particular; its proof comes
-# with the labels, weeks later. That is what the comparison *before* the release is for.
+# with the labels (the prices paid), weeks later. That is what the comparison *before* the release is for.
 
 # %% [markdown] id="theory-canary-question"
 # **Question.** A canary gets the share `share` of `rate` requests a second; the new version fails at the share `error` of its requests. After how many
@@ -443,7 +442,7 @@ for _ in range(4):
 # %% [markdown] id="theory-harm-question"
 # **Question.** And what does it cost? A rollout goes through `steps`, a list of `(share, seconds)`: so much of the traffic for so long. Somebody is alarmed when the new version
 # has answered `needed` requests, and takes it back `lag_s` seconds later; until then the share stays what it was at the alarm. `rate` requests
-# come a second, steadily; the share `error` of those that the new version answers is wrong. How many wrong answers do customers get? When
+# come a second, steadily; the share `error` of those that the new version answers is wrong. How many wrong answers do customers get, on average? When
 # the steps end without an alarm, count those up to there.
 
 
@@ -498,8 +497,8 @@ for alarm in (0.3, 0.8, 1.5):
 #
 # 1. What *should* run stands in a file: this version, so many replicas, this share. The file lies in git.
 # 2. Nobody touches production. A program, the **reconciler**, compares what should run with what runs, every few seconds, and
-#    brings the second to the first.
-# 3. So a release is a commit, its approval a review, its history `git log`, and the way back `git revert`.
+#    makes the second equal to the first.
+# 3. So a release is a commit, its approval a review, its history `git log`, the way back `git revert`.
 #
 # What differs from the file is **drift**: the reconciler reports it and undoes it. Argo CD and Flux do this on Kubernetes;
 # `lib.delivery` does it here.
@@ -687,12 +686,12 @@ with open_shop("first-shop", lambda version: release(releases[version], version)
     print("a look later: version", report.serving, "| drift was seen:", bool(report.drift))
 
 # %% [markdown] id="after-hand"
-# What was done by hand lasted one look. That is the point: what stands in git can be *believed*, at night, by
+# Version 2: what was done by hand lasted one look. What stands in git can be *believed*, at night, by
 # somebody who was not there.
 #
-# `git revert` makes a **new** commit that undoes an old one: later changes stay, history stays,
-# and the reconciler does with it what it does with any other commit. It trains nothing. The old model is a file with a digest in a registry
-# (module 02); bringing it back takes seconds. *Training again* to get the old state back gives another model, from other data, hours later.
+# `git revert` makes a **new** commit that undoes an old one. Later changes stay, history stays,
+# and the reconciler treats it like any other commit. It trains nothing. The old model is a file with a digest in a registry
+# (module 02), and bringing it back takes seconds. *Training again* would give another model, from other data, hours later.
 
 # %% [markdown] id="theory-gitops-question"
 # **Question.** 3:00. Production, kept by a reconciler, gives wrong prices since the newest commit, which released version 8; before it came version 7. Ada takes that commit back with `git
@@ -744,7 +743,7 @@ theory_review = {"C", "D", "E", "F"}
 # - **a schedule**: it has simply been long.
 #
 # Drift of the *inputs* is not among them. It says that the world looks different, not that the model is wrong. Below, in one town nearly all
-# new houses lie in the country, and prices are as ever. In the other the houses are as ever, and prices are a fifth lower.
+# new houses lie in the country, and prices are as ever; in the other only prices moved, a fifth down.
 #
 # **Predict.** In which of the two does the champion of section 1 get worse, and which one would a drift alarm wake you for?
 
@@ -758,13 +757,17 @@ for name, town in (("last week", last_week), ("houses moved", moved), ("prices f
     print(f"{name:13} country {share:4.0%} of the houses, typical miss {typical_miss(champion, town):.1%}")
 
 # %% [markdown] id="after-towns"
-# The drift alarm rings for the first town, where the champion is as good as ever, and sleeps through the second.
+# The drift alarm rings for the first town, where the champion is nearly as good as ever, and sleeps through the second, where its miss doubles.
 #
-# **Whatever is in the data gets into the model.** If a training starts by itself, broken data get into production by themselves. So each trigger has guards. The *data gate*: when last week's rows are broken, nothing is trained. The *cool-down*: no
-# second training before the first can have had an effect. The *budget*: so many a quarter, then a person looks. And a challenger replaces the champion only if it
-# wins on rows that *neither* has seen.
+# **Whatever is in the data gets into the model.** If a training starts by itself, broken data get into production by themselves. So each trigger has guards:
 #
-# Half a year of weeks: at week 8 prices fall by a quarter; from week 14 a supplier reports two of five prices four times too high.
+# - the *data gate*: when last week's rows are broken, nothing is trained;
+# - the *cool-down*: no second training before the first can have had an effect;
+# - the *budget*: so many trainings a quarter, then a person looks.
+#
+# And a challenger replaces the champion only if it wins on rows that *neither* has seen.
+#
+# Half a year of weeks: at week 8 prices fall by a quarter; for three weeks from week 14 on a supplier reports two of five prices four times too high.
 #
 # **Predict.** One model is trained every week on what came in, another when there is reason to, with the data gate. Which line is worse, and when?
 
@@ -799,6 +802,10 @@ axes.legend(frameon=False, fontsize=9, loc="upper left")
 axes.set_title("A training that starts by itself brings broken data to production by itself")
 plt.show()
 
+# %% [markdown] id="after-half-a-year"
+# After the fall, both models that train again recover within weeks; the grey one, never trained again, does not. Then the one trained
+# every week learns the broken prices too, and misses by up to 80 %. The other waited behind its gate.
+
 # %% [markdown] id="theory-trigger-question"
 # **Question.** In which of these should a training start **now**? A training takes an hour; at most one in ten days; data, code and labels are fine unless it is said.
 #
@@ -817,7 +824,7 @@ theory_trigger = {"C", "F"}
 ### END SOLUTION
 
 # %% [markdown] id="levels"
-# Google's paper on MLOps knows three **levels**. What separates them is *what* is delivered.
+# Google's paper on MLOps knows three **levels**, by *what* is delivered.
 #
 # | level | what goes to production | how |
 # |---|---|---|
@@ -825,7 +832,7 @@ theory_trigger = {"C", "F"}
 # | **1** | a *training pipeline* that makes models | it runs by itself on new data, validates data and model, keeps its metadata; the pipeline itself is still brought out by hand |
 # | **2** | new *versions of the pipeline* | CI tests and builds its parts, CD brings it out; an idea reaches production in hours, with tests all the way |
 #
-# Level 1 answers *the data change*, level 2 *our ideas change*. Few need level 2 on the first day.
+# Level 1 helps when *the data change*, level 2 when *our ideas* do.
 
 # %% [markdown] id="theory-levels-question"
 # **Question.** On which level, `0`, `1` or `2`, is each team, at most?
@@ -847,12 +854,14 @@ theory_levels = {"1": "1", "2": "0", "3": "2", "4": "0", "5": "1"}
 #
 # **Minutes: 11 · medium**
 #
-# *The slip this task is about: green means tested.*
+# **From the programme.** A GitHub Actions pipeline.
 #
-# The workflow of Wednesday. The Makefile of the repository knows `make lint`, `make test`, `make image` (builds the image and pushes it to the registry of packages), `make
+# *The slip this task is about: "green means tested."*
+#
+# Below is the workflow of Wednesday, as the text `workflow`. The repository's Makefile knows `make lint`, `make test`, `make image` (builds the image and pushes it to the registry of packages), `make
 # smoke` (tries the image in staging) and `make deploy`, which reads the variable `DEPLOY_TOKEN`. Mend the YAML so that
 #
-# - it runs for each pull request and each push to `main`; every one of them runs lint and tests, and is **red when one of them fails**;
+# - it runs for each pull request and each push to `main`; every one of these runs lint and tests, and is **red when one of them fails**;
 # - a push to `main` that is green is built, smoke-tested and deployed, in this order. When *anything* before fails, nothing is
 #   deployed and the run is red. Nothing is deployed from a pull request or another branch;
 # - a person lets it pass: `make deploy` runs in a job with `environment: production`, for which GitHub asks a reviewer;
@@ -861,7 +870,7 @@ theory_levels = {"1": "1", "2": "0", "3": "2", "4": "0", "5": "1"}
 # - `DEPLOY_TOKEN` is seen by the step that runs `make deploy` and by no other, and is not printed;
 # - the message of a commit stays a text, whatever it says.
 #
-# It is judged by *rehearsal*: which commands run, and how the run ends, when this or that fails. So any way of writing it will do.
+# It is judged by *rehearsal*: which commands run, and how the run ends, when this or that fails. So any way of writing it will do. The cell below your text rehearses eight cases; only the first may say DEPLOYED.
 #
 # <details><summary>Hint 1: where it leaks</summary>
 #
@@ -1072,24 +1081,24 @@ for case, run in zip(
 #
 # **Minutes: 12 · hard**
 #
-# *The slip: a good release answers exactly what the old one answered.*
+# *The slip: "a good release answers exactly what the old one answered."*
 #
-# Who first switched on a new machine looked for smoke. `smoke(address, version, houses, prices)` asks a release in staging a few
-# questions and returns **a list of problems, as texts**; an empty list lets it through. It must stop the bad *and let the good through*: with
-# exact golden answers no better model would ever pass.
+# Whoever switched on a new machine for the first time looked for smoke; hence the name. `smoke(address, version, houses, prices)` asks a release in staging a few
+# questions and returns **a list of problems, as texts**; an empty list lets the release through. It must stop the bad *and let the good through*: with
+# exact answers to compare with, no better model would ever pass.
 #
-# The service is that of module 03: `GET /health` says 200 with `{"status": …, "model_version": …}`, or 503 while it is not ready; `POST /predict` takes `{"rows": [house, …]}` and
-# says `{"model_version": …, "predictions": [EUR, …]}`, or a 4xx. `houses` are some that were sold, as the website sends them, and `prices` what for, in EUR. A good release
+# `address` is the URL of the service of module 03: `GET /health` says 200 with `{"status": …, "model_version": …}`, or 503 while it is not ready; `POST /predict` takes `{"rows": [house, …]}` and
+# says `{"model_version": …, "predictions": [EUR, …]}`, or a 4xx. `houses` is a list of houses that were sold, as the website sends them (dicts), and `prices` a list of what for, in EUR. A good release
 #
 # - is ready at once or soon: look up to `LOOKS` (25) times, `PAUSE_S` (0.02) seconds apart;
-# - names `version` in `/health` and beside its predictions;
+# - names `version`, a number, in `/health` and beside its predictions;
 # - misses the price by at most `TYPICAL` (30 %) for at least half of the houses, and has at most a tenth of them at less than half or more than
-#   double the price; a model that says one price for everything may manage that and is not good;
+#   double the price; a model that says one price for everything may manage that, and is not good;
 # - refuses with a 4xx each house with a missing input, a number beyond the limits (module 03: at most 12 rooms, for one), an unknown
 #   district, a text in place of a number;
 # - answers each request within `BUDGET_S` (1.5) seconds.
 #
-# Whatever happens, `smoke` returns its list: no server, no JSON, no answer in time are problems, too. (`TLS` in the hint spares each client
+# Whatever happens, `smoke` returns its list: no server, no JSON, no answer in time are problems, too. The cell below your code tries one good release and fifteen bad ones; the checks do the same with others. (`TLS` in the hint spares each client
 # the loading of certificates, which takes longer than all the questions.)
 #
 # <details><summary>Hint 1: the road</summary>
@@ -1277,25 +1286,25 @@ require(
 #
 # **Minutes: 8 · medium**
 #
-# *The slip: there is drift, so train.*
+# *The slip: "there is drift, so train."*
 #
-# Each morning the pipeline asks `reason_to_train(state, today)`, a pure function: what monitoring knows and the date go in, one word comes out. `state` holds
+# Each morning the pipeline asks `reason_to_train(state, today)`. What monitoring knows and the date go in, one word comes out, and nothing else happens. `today` and all days are `date`s. `state` is a dict of
 #
-# - `batches`: a list of `{"day", "rows", "bad"}`, the deliveries of new rows. A delivery of which more than `BAD` (5 %) of the rows are bad is broken;
+# - `batches`: a list of `{"day", "rows", "bad"}`, the deliveries of new rows. A delivery of which more than the share `BAD` (5 %) of the rows is bad is broken;
 # - `predictions`: a table with `age_days`, `predicted` and `sold_for`, which is missing while a house is not sold;
 # - `reference`: the mean miss |predicted / sold_for − 1| of the champion when it was judged;
 # - `trainings`: the days of all trainings, in any order, whatever came of them; there was at least one;
 # - `drift`: the share of the inputs whose distribution has moved.
 #
-# The word is the first of these that holds:
+# Return the first word that holds:
 #
 # 1. `"bad data"`: of all rows of the last seven days (today and six before) together, more than 5 % are bad.
 # 2. `"cool-down"`: the last training is less than `COOL_DOWN` (10) days ago.
 # 3. `"budget"`: in the last `BUDGET_DAYS` (90) days (less than so many ago) there were `BUDGET` (3) trainings or more.
 # 4. `"nothing"`: fewer than `LEAST_ROWS` (200) valid rows came on the day of the last training or later. Valid are the rows that are not bad, of deliveries that are not broken.
-# 5. `"decay"`: look at the predictions that are at least `DUE_DAYS` (30) old. When at least `LEAST_LABELS` (100) of them and at least the share `COVERAGE` (half) are labelled, and even the
+# 5. `"decay"`: look at the predictions that are at least `DUE_DAYS` (30) old. At least `LEAST_LABELS` (100) of them and at least the share `COVERAGE` (half) are labelled, and even the
 #    lower end of their mean miss, mean − 1.96 · s / √n, is above `reference` × `DECAY` (1.15).
-# 6. `"new data"`: at least `ENOUGH_ROWS` (1,000) such valid rows.
+# 6. `"new data"`: at least `ENOUGH_ROWS` (1,000) such valid rows came.
 # 7. `"schedule"`: the last training is `EVERY` (60) days ago, or longer.
 # 8. `"nothing"`.
 #
@@ -1476,15 +1485,20 @@ expect(reason_to_train(state, today), "bad data", given="bad rows this week, and
 #
 # **Minutes: 5 · medium**
 #
-# *The slip: the new model's score against the score that the old one had.*
+# *The slip: "the new model's score against the score that the old one had."*
 #
-# A score is a model **and** the rows it was taken on. `compare(sales, challenger, champion)` sets two models against each other on the same rows. `sales` is a table with
-# `house` and `sold_for`; each model a dict with `answers` (a table with `house` and `answer`, in any order, perhaps not for every house), `trained_on` (a list of houses) and
+# A score belongs to a model **and** to the rows it was taken on. `compare(sales, challenger, champion)` sets two models against each other on the same rows. `sales` is a table with
+# `house` and `sold_for` (EUR). Each model is a dict with `answers` (a table with `house` and `answer`, in any order, perhaps not for every house), `trained_on` (a list of houses) and
 # `score` (the mean miss it was registered with).
 #
-# Take the sales that *neither* was trained on and *both* have answered. For each, how many EUR the challenger is nearer: |champion − price| − |challenger − price|. Return
-# `{"rows": …, "gain": …, "low": …, "wins": …}`: how many rows, the mean, the lower end of its 95 % interval (mean − 1.96 · s / √n, or a bootstrap), and whether the
-# challenger wins: `low` is above 0, on at least `LEAST` (100) rows. Rows and figures are plain numbers; without rows, the figures may be NaN.
+# Take the sales that *neither* was trained on and *both* have answered. For each, compute by how many EUR the challenger is nearer: |champion − price| − |challenger − price|. Return
+# `{"rows": …, "gain": …, "low": …, "wins": …}`:
+#
+# - how many rows, and the mean gain;
+# - the lower end of its 95 % interval (mean − 1.96 · s / √n, or a bootstrap);
+# - whether the challenger wins, a `bool`: `low` is above 0, on at least `LEAST` (100) rows.
+#
+# Rows and figures are plain numbers; without rows, the figures may be NaN. In the example below your code the challenger has the worse score and is nearer all the same.
 #
 # <details><summary>Hint</summary>
 #
@@ -1604,16 +1618,15 @@ expect(
 #
 # **Minutes: 6 · medium**
 #
-# *The slip: back means training again, or resetting.*
+# *The slip: "back means training again, or resetting."*
 #
-# It is your night. Write `roll_back(folder, version)` for the repository `folder`, in which `production.yaml` says what should run:
+# It is your night on call. Write `roll_back(folder, version)` for the git repository in `folder`, whose file `production.yaml` says what should run.
 #
-# - if production does not ask for `version` any more, somebody was quicker: change nothing and return `None`. (That is the lesson of Omar.)
-# - else take back the commit in which `production.yaml` *came to ask for* `version`, the newest one if there are several. It need not be the last commit: others have changed
-#   the number of replicas and written notes since, and those changes stay. So does the history.
-# - return the id of the new commit, all 40 digits. Only plain git, no server: the reconciler does the rest.
+# - If production does not ask for `version` any more, somebody was quicker: change nothing and return `None`. (Think of Omar in section 5.)
+# - Else take back the commit in which `production.yaml` *came to ask for* `version`, the newest one if there are several. It need not be the last commit: others have changed
+#   the number of replicas and written notes since, and those changes stay. So does the history. Return the id of the new commit, all 40 digits.
 #
-# `git(folder, *words)` runs git and returns what it printed. `production.yaml` has a line `version: 7` and looks otherwise as you saw above.
+# Only plain git is needed, no server: the reconciler does the rest. `git(folder, *words)` runs git and returns what it printed. `production.yaml` has a line such as `version: 7`, beside others such as its replicas.
 #
 # <details><summary>Hint</summary>
 #
@@ -1776,15 +1789,15 @@ expect(sorted({str(status) for status, _ in lived["seen"]}), ["200"], given="wha
 #
 # **Minutes: 8 · hard, but you hold all the pieces**
 #
-# *The slip: a gate is good when it stops much.*
+# *The slip: "a gate is good when it stops much."*
 #
-# A week of candidates. Each was committed to `staging.yaml`, started there, and asked by **your** `smoke`. Then comes the last piece, `deliver(folder, candidate, staged)`:
+# A week of candidates. Each is committed to `staging.yaml`, started there, and asked by **your** `smoke`. Then comes the last piece, which you write: `deliver(folder, candidate, staged)` decides whether it goes to production.
 #
-# - `staged` is how staging stands: `{"state", "reason"}`. Only `"in place"` may go on;
-# - `candidate` has `version`, `author`, `approvals` (names), and `sales`, `challenger`, `champion` for **your** `compare`. It must win;
-# - at least one of `APPROVERS`, other than the author, must be among the approvals;
-# - then production should ask for the version: change that line of `production.yaml` in `folder`, nothing else, and commit the file, with a message that names version and approver. Return `"released"`.
-# - Otherwise commit nothing, and return the reason as another text.
+# - `staged` is how staging stands: `{"state", "reason"}`. Only the state `"in place"` may go on.
+# - `candidate` is a dict with `version`, `author`, `approvals` (a list of names), and `sales`, `challenger`, `champion` for **your** `compare`. It must win.
+# - At least one of `APPROVERS`, other than the author, must be among the approvals.
+# - Then production should ask for the version: change that line of `production.yaml` in `folder`, nothing else, and commit the file, with a message that names version and approver. Return `"released"`.
+# - Otherwise commit nothing, and return the reason, as another text.
 #
 # While all this happens a customer asks for prices. Judged is **what reached production and what the customer saw**: bad versions stopped, good ones through, no request
 # lost. A road that lets all pass, or none, earns nothing.
@@ -1829,8 +1842,8 @@ def deliver(folder, candidate, staged):
 
 
 # %% [markdown] id="home-week"
-# Your own week. Version 1 serves. Version 2 answers in another unit, 3 is fine, 4 is no better than what serves, 5 was approved by its author alone, and 6 is fine. In the
-# evening customers complain about 6, for a reason that no test knew. Expect 1, 3, 6 and 3 again, and not one request lost.
+# Here is your own week. Version 1 serves. Version 2 answers in another unit, 3 is fine, 4 is no better than what serves, 5 was approved by its author alone, and 6 is fine. In the
+# evening customers complain about 6, for a reason that no test knew. Expect customers to see 1, 3, 6 and 3 again, and not one request lost.
 
 # %% id="home"
 chance = np.random.default_rng(SEED)
@@ -1984,9 +1997,9 @@ require(not lost, f"{len(lost)} of the customer's requests failed, the first wit
 ### END HIDDEN TESTS
 
 # %% [markdown] id="a-quarter"
-# And the last road, the one that nobody pushes: a quarter of mornings. Each morning `reason_to_train` is asked; when its word starts a training, a challenger learns from the
-# sales that were reported in the last weeks, as they were reported, and replaces the champion if `compare` says so. In the quarter below prices fall by a quarter in the first week, and for two
-# weeks a supplier reports two of five prices four times too high.
+# The last road is the one that nobody pushes: a quarter of mornings. Each morning `reason_to_train` is asked. When its word starts a training, a challenger learns from the
+# sales that were reported in the last weeks, as they were reported, and replaces the champion if `compare` says so. In the quarter below prices fall by a quarter in the first week, and in the fourth and fifth
+# a supplier reports two of five prices four times too high.
 #
 # **Predict.** On which of the 92 days will *your* function train first: in the first fortnight, in the third week, or in the sixth?
 
@@ -2100,7 +2113,7 @@ axes.set_title("What customers got: the pipeline waits for sound data, then help
 plt.show()
 
 # %% [markdown] id="after-quarter"
-# In the quarter above the broken reports come just when there are labels enough. Without its gate the function would have trained among them, and `compare` would have judged by
+# In the sixth. The first prices after the fall become known in weeks; and just when there are labels enough, the broken reports come. Without its gate the function would have trained among them, and `compare` would have judged by
 # prices that nobody paid: **a comparison is no better than its rows.** That is why the gate stands first.
 
 # %% id="results-quarter-check" check="code-trigger code-compare" points=8
@@ -2192,9 +2205,13 @@ expect(
 #
 # **Minutes: 4**
 #
-# First the evidence, taken and not typed, from your own week: the versions that production was asked to run, oldest first, without repetitions in a row (`versions_asked_for(…)` of the commits,
-# which `read_commits` gives); the id of the commit that took version 6 back; how many of the customer's requests were not answered with 200; and from the quarter above the days on which something
-# was trained.
+# First the evidence. Take it from your own week and from the quarter above, do not type it:
+#
+# - `asked_for`: the versions that production was asked to run, oldest first, without repetitions in a row (`versions_asked_for(…)` of the commits,
+#   which `read_commits` gives);
+# - `taken_back_by`: the id of the commit that took version 6 back;
+# - `lost`: how many of the customer's requests were not answered with 200;
+# - `trained_on`: the days of the quarter on which something was trained.
 
 # %% id="commits-hint"
 # The commits of a repository of wanted states, oldest first: id, author, subject, version, replicas.
@@ -2231,7 +2248,7 @@ expect(evidence["trained_on"], [day for day, _, _ in again["trained"]], given="d
 
 # %% [markdown] id="report-criteria"
 # Then the plan, 120 to 200 words, for the colleague who is on call when you are on holiday: how a model reaches production here, how it is taken back, and what starts a training. Quote the figures of
-# `evidence`. It is marked by a person, two points each:
+# `evidence`. A person marks it, two points for each row:
 #
 # | criterion | 0 | 1 | 2 |
 # |---|---|---|---|
@@ -2268,8 +2285,8 @@ expect(evidence["trained_on"], [day for day, _, _ in again["trained"]], given="d
 #
 # - You know what a green tick proves: that a number was 0. You mended a workflow until red was red.
 # - You chose among five ways to meet customers, and worked out how soon a canary notices and what that costs.
-# - Your smoke suite stopped bad releases and let four different good models through; your comparison believed rows, not old scores.
+# - Your smoke suite stopped bad releases and let different good models through; your comparison believed rows, not old scores.
 # - Your pipeline trains when there is a reason, and not when there is only drift or broken data.
-# - You took a release back in one commit, twice by mistake, and nobody noticed but you.
+# - You took a release back in one commit, even when two people tried at once, and no customer noticed.
 #
-# The test that was red since Monday would have stopped Wednesday now, three times over. Next module: the model is out, the tests are green, and it slowly goes wrong all the same. Who notices?
+# The test that was red since Monday would now have stopped Wednesday's release. Next module: the model is out, the tests are green, and it slowly goes wrong all the same. Who notices?

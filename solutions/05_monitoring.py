@@ -2,18 +2,18 @@
 # # 05 · Monitoring: the model that fails politely
 #
 # Nothing is red. The service answers in eight milliseconds, each request gets a 200, the tests of module 04 are green, and for five weeks the prices have been wrong by
-# a fifth. Interest rates rose; the houses are the same, what people pay for them is not. A broken program crashes. A broken model answers, politely and fast.
+# a fifth. Interest rates rose: the same houses sell for less. A broken program crashes. A broken model goes on answering, politely and fast.
 #
 # After this lab you can
 #
 # - say which figure would have told you, how soon, and which never could;
-# - judge a model by labels that come late;
+# - judge a model by labels (the prices really paid) that come late;
 # - tell drift from chance, and drift from damage;
 # - write alerts that somebody still believes after a year, each with an action that helps;
 # - write down what went wrong, so that it does not happen again.
 #
-# It takes about 100 minutes, half reading and trying, half building. Where it says **Predict**, say your guess aloud before
-# you run the cell. A check stands under every question and task. Cells that only draw or prepare are folded.
+# It takes about 100 minutes, half reading and trying, half building. At **Predict**, say your guess aloud before
+# you run the cell. A check stands under every question and task. Folded cells only draw or prepare.
 
 # %% id="parameters" tags=["parameters"]
 SEED = 50
@@ -87,16 +87,16 @@ print("ready")
 #
 # **Minutes: 7**
 #
-# A restaurant watches three things. Is the kitchen running? Is what the suppliers bring what was ordered? Do guests leave anything on the plate?
+# A restaurant asks three things. Is the kitchen running? Did suppliers bring what was ordered? Do guests leave anything on the plate?
 # Nobody answers the third by looking at the stove.
 #
 # | layer | asks | figures | knows |
 # |---|---|---|---|
 # | **service** | does it answer, in time? | latency, throughput, errors, saturation; CPU and memory | in seconds |
-# | **data** | is what comes in what the model has learnt from? | impossible values, distances between distributions | in hours or days |
+# | **data** | does what comes in look like what the model has learnt from? | impossible values, distances between distributions | in hours or days |
 # | **model** | is it *right*? | error on labels, overall and by group, and how many labels that is | when the labels come |
 #
-# Below is the year of the first lines. From week 26 on, prices slip, by 22 % in the end.
+# Below, a year; the *miss* is how far an answer is from the price paid. From week 26 on, prices slip, by 22 % in the end.
 #
 # **Predict.** In which of the three panels can you see that?
 
@@ -122,15 +122,15 @@ figure.tight_layout()
 plt.show()
 
 # %% [markdown] id="after-year"
-# Only in the last one, where the miss goes from 10 % to about 30 %. And whoever drew that panel knew each price at once; you will know it when the house is sold. The fast
+# Only in the last, where the miss goes from 10 % to about 30 %. And whoever drew that panel knew each price at once; you will know it when the house is sold. The fast
 # figures are blind here, and the one that sees is slow.
 #
 # ### How much may go wrong?
 #
-# A **service level indicator** is a figure ("the share of answers within 200 ms"); an **objective**, SLO, a promise about it: *99.5 % of them, over 30 days*. What the promise leaves, 0.5 %, is the
-# **error budget**. Some is left: try something. It is gone: mend first.
+# A **service level indicator** is a figure: "the share of answers within 200 ms". An **objective**, SLO, is a promise about it: *99.5 % of them, over 30 days*. The rest, 0.5 %, is the
+# **error budget**. While some is left, try something new; when it is gone, mend first.
 #
-# The **burn rate** says how fast it goes: 1 spends it evenly over the 30 days, 10 in three days. A model can promise something,
+# The **burn rate** says how fast the budget goes: at 1 it lasts the 30 days, at 10 it lasts three. A model can promise something,
 # too: *of the houses whose price is known, 90 % were estimated within 25 % of it.*
 
 # %% [markdown] id="theory-layers-question"
@@ -152,8 +152,12 @@ theory_layers = {"1": "B", "2": "C", "3": "A", "4": "B", "5": "A", "6": "C"}
 ### END SOLUTION
 
 # %% [markdown] id="theory-budget-question"
-# **Question.** A promise holds for the share `target` of all events over 30 days; `events_a_day` come each day. `bad` says how many were bad on each day so far, the newest last, three days or more. Return
-# three numbers: the share of the 30 days' budget that is **left** (below 0 when it is overdrawn), the **burn rate** of the last three days, and how many **days** the rest lasts at that rate: 0 when nothing is left, `math.inf` when nothing burns.
+# **Question.** A promise holds for the share `target` of all events over 30 days; `events_a_day` come each day. `bad` is a list: how many were bad on each day so far, the newest last, three days or more. Return
+# three numbers:
+#
+# - the share of the 30 days' budget that is **left** (below 0 when it is overdrawn);
+# - the **burn rate** of the last three days;
+# - how many **days** the rest lasts at that rate: 0 when nothing is left, `math.inf` when nothing burns.
 
 
 # %% id="theory-budget" task=true
@@ -205,9 +209,9 @@ require(quiet[2] == math.inf, f"nothing was bad for three days: the budget lasts
 # To know the error you need *each* prediction stored, with its request id, inputs and model version; the label, when it comes; and a **join by id**. Never by order: the house asked for
 # first is not sold first.
 #
-# Beside every error stand two figures. A prediction is **mature** when it is so old that its label should be there. **Coverage** is the share of the mature ones that have one.
+# Two figures belong beside every error. A prediction is **mature** when it is so old that its label should be there. **Coverage** is the share of the mature ones that have it.
 #
-# Below, 1,800 houses that customers asked about over 180 days. Model and market stay the same; cheap houses sell in weeks, dear ones in months.
+# Below, 1,800 houses that customers asked about over 180 days. Model and market stay the same; cheap houses sell within weeks, dear ones within months.
 #
 # **Predict.** Today you take *all labels known so far*, and compute the mean miss in EUR for each fortnight of asking. Will the newest days look better, worse or the same?
 
@@ -242,11 +246,15 @@ figure.tight_layout()
 plt.show()
 
 # %% [markdown] id="after-late"
-# Better, and nothing has become better. Of the newest houses only those are known that sold at once, the cheap ones, and one misses a cheap house by fewer EUR. Every day the curve falls anew
-# at its right-hand end.
+# Better (the red curve), and nothing has become better (the grey one). Of the newest houses you know only those that sold at once, the cheap ones, and a cheap house is missed by fewer EUR.
 #
-# Three ways out, to be combined. **Wait**: judge mature predictions only. **Compare like with like**: this month's error after four weeks with last month's *after its first four weeks*. **Weigh**: compute the error
-# of each price band, and put the bands together as they are among *all* predictions. And when 15 % of the mature ones have a label, the honest figure is *we don't know*.
+# Three ways out, to be combined:
+#
+# - **Wait**: judge mature predictions only.
+# - **Compare like with like**: this month's error after four weeks with last month's *after its first four weeks*.
+# - **Weigh**: compute the error of each price band, and weigh the bands by their shares of *all* predictions.
+#
+# And when 15 % of the mature ones have a label, the honest figure is *we don't know*.
 
 # %% [markdown] id="theory-late-question"
 # **Question.** It is 1 June. The model is the one of January. The mean miss of the predictions made in May is 14,000 EUR on the labels so far (22 % have one); that of January to March is 29,000 EUR (93 %). In the meeting somebody
@@ -270,9 +278,9 @@ theory_late = "D"
 # **Minutes: 6**
 #
 # Can one know the error without labels? A little. From old, labelled houses a *second* model learns how much the first one errs: more for old flats in the centre, less for new ones
-# in the suburb. For today's houses it then says what to expect. (*Direct loss estimation*; `lib.monitoring` has one.)
+# in the suburb. For today's houses it then says what error to expect. (*Direct loss estimation*; `lib.monitoring` has one.)
 #
-# Below, three towns. In one everything is as ever; in one the houses moved to the country; in one prices fell by 22 %.
+# Below, three towns, with estimate, interval and truth. In one everything is as ever, in one demand moved to the country, in one prices fell by 22 %.
 #
 # **Predict.** In which town is the estimate wrong, and how wide is its interval there?
 
@@ -303,13 +311,13 @@ axes.legend(frameon=False, fontsize=9, loc="upper right")
 plt.show()
 
 # %% [markdown] id="after-estimates"
-# Where houses moved, it even saw that the error in EUR *falls*: country houses are cheap. Where prices fell it says to the euro what it says of the first town, with the same narrow interval, and the truth is more than twice as much. It
-# cannot be otherwise: inputs are all it looks at. The assumption is: **houses like those of the reference still have prices like theirs.** An interval speaks of chance, never of a wrong assumption.
+# Where demand moved, it even saw that the error in EUR *falls*: country houses are cheap. Where prices fell it says to the euro what it says of the first town, with the same narrow interval, and the truth is more than twice as much. It
+# looks at nothing but inputs. Its assumption is: **houses like those of the reference still have prices like theirs.** An interval speaks of chance, never of a wrong assumption.
 #
-# So the estimate fills the weeks until the labels come, and replaces none.
+# So the estimate bridges the weeks until the labels come, and replaces none.
 
 # %% [markdown] id="theory-estimate-question"
-# **Question.** The first model has learnt from 20,000 houses of city and country, of all ages and classes. In which of these weeks may the estimate without labels be believed?
+# **Question.** The first model has learnt from 20,000 houses of city and country, of all ages and classes. In which of these weeks may the estimate without labels be believed? All of them, and no others.
 #
 # - **A** A tax makes second homes dear: the same country houses sell for a tenth less
 # - **B** Twice as many old houses as usual are asked for
@@ -329,12 +337,12 @@ theory_estimate = {"B", "D"}
 #
 # **Minutes: 8**
 #
-# Labels are late; inputs are here. How far is their distribution from the one that the model learnt from? The *Population Stability Index*, PSI, can be
+# Labels are late; inputs are here. How far is this week's **window** from the **reference** that the model learnt from? The *Population Stability Index*, PSI, can be
 # worked out on paper. Cut the column into bins, compare the share of each bin in the reference, $r$, with that in the window, $w$:
 #
 # $$\mathrm{PSI} = \sum_{\mathrm{bins}} (w - r)\,\ln\frac{w}{r}$$
 #
-# Both factors have the same sign, so bins cannot cancel each other.
+# Both factors have the same sign: no bin can cancel another.
 #
 # **Predict.** Half of the houses lay in the centre, 30 % in the suburb, 20 % in the country. Now it is 30, 30 and 40 %. Which contributes most to the PSI: the district that lost 20 points, or the one that gained 20?
 
@@ -344,10 +352,10 @@ parts = (window_share - reference_share) * np.log(window_share / reference_share
 print("centre, suburb, country:", parts.round(3), "PSI:", parts.sum().round(3))
 
 # %% [markdown] id="after-hand"
-# 0.102 and 0.139: the country. It *doubled*, the centre lost two fifths, and the logarithm counts ratios. A bank would say: above 0.1 look, above 0.25 act.
+# The country, 0.139 to 0.102. It *doubled*, the centre lost two fifths, and the logarithm counts ratios. Banks say: above 0.1 look, above 0.25 act.
 #
 # Numbers need bins. Equally *wide* ones put most of a skewed column into one, where it can move without being seen. Equally *full* ones, cut at the reference's deciles, lie where the houses are. An empty bin has
-# no logarithm, so one gives it a small share. Below, the area after the slide to the country.
+# no logarithm, so it gets a small share. Below, the area after demand moved to the country.
 
 # %% id="picture-psi" folded=true
 slid = town("slide", 600, SEED + 5)
@@ -375,7 +383,7 @@ figure.tight_layout()
 plt.show()
 
 # %% [markdown] id="distances"
-# The window has too few small flats and too many large houses, and its largest bin contributes most.
+# The window has too few small flats and too many large houses; its largest bin contributes most.
 #
 # PSI has relatives:
 #
@@ -389,8 +397,8 @@ plt.show()
 # All look at one column at a time.
 
 # %% [markdown] id="theory-psi-question"
-# **Question.** Work it out from raw numbers. `edges` cut the line: below the first, from each edge to below the next, from the last on. Each share is at least `FLOOR` (0.001): a smaller one, also in the reference, counts as `FLOOR`, and the others
-# stay as they are. Return the PSI and the number of the bin that contributes most, from 0.
+# **Question.** Work it out from raw numbers. `reference` and `window` are lists; `edges` cut the line into bins: below the first edge, from each edge to below the next, from the last on. Each share is at least `FLOOR` (0.001): a smaller one, also in the reference, counts as `FLOOR`, and the others
+# stay as they are. Return the PSI and the number of the bin that contributes most, counted from 0.
 
 # %% id="psi-tools" folded=true shared=true
 FLOOR = 0.001
@@ -451,9 +459,9 @@ while asked < 3:
 #
 # **Minutes: 7**
 #
-# Now the same PSI where *nothing has moved*: many windows drawn from last year itself.
+# Now the same PSI where *nothing has moved*: many windows, of five sizes, drawn from last year itself.
 #
-# **Predict.** Of windows of 100 houses, how many have a PSI above 0.1, the bank's *look*: one in twenty, one in five, or most?
+# **Predict.** Of windows of 100 houses, how many have a PSI above 0.1, the bank's *look*: one in twenty, one in three, or most?
 
 # %% id="picture-dice" folded=true
 chance = np.random.default_rng(SEED)
@@ -472,11 +480,11 @@ axes.set_title("300 windows of each size, drawn from the reference itself, ten b
 plt.show()
 
 # %% [markdown] id="after-dice"
-# About a third, and most at 50. By chance alone a PSI of $B$ bins is about $(B-1)/W$ for a window of $W$ rows. The bank's 0.1 was meant for thousands.
+# About a third, and nearly all at 50. By chance alone a PSI of $B$ bins is about $(B-1)/W$ for a window of $W$ rows. The bank's 0.1 was meant for thousands of rows.
 #
 # A **p-value** takes the size into account: *how often would chance alone give such a distance?* It has the opposite weakness.
 #
-# **Predict.** A column moves by a fiftieth of its standard deviation, which no model would notice. What does the p-value say for 500, 5,000 and 200,000 rows?
+# **Predict.** A column moves by a fiftieth of its standard deviation σ, which no model would notice. What does the p-value say at 500, 5,000 and 200,000 rows?
 
 # %% id="p-values"
 for rows in (500, 5_000, 200_000):
@@ -486,11 +494,10 @@ for rows in (500, 5_000, 200_000):
     )
 
 # %% [markdown] id="after-p-values"
-# With enough rows *everything* is significant. Significance says **it is not chance**; only a distance says **it is large**. And they point opposite ways: a p-value drifts when it is *small*, a distance when it is
-# *large*. Left to itself, Evidently takes a p-value up to 1,000 rows of reference and a distance above, both under the name *drift score*. So always set the method.
+# With enough rows *everything* is significant, even 0.016 σ. Significance says **it is not chance**; only a distance says **it is large**. And they point opposite ways: drift is a *small* p-value, and a *large*
+# distance. Left to itself, Evidently takes a p-value up to 1,000 rows of reference and a distance above, and calls both *drift score*. So always set the method.
 #
-# And there are many columns, and many days. With twenty columns at 5 %, 64 of 100 days without drift have an alarm. Hence three locks, all of which must open: the **distance** is large enough to matter, the **p-value** is small, after it was
-# corrected for the number of columns, and both are so in **K of the last N** windows.
+# And there are many columns: with twenty at 5 %, 64 of 100 days without drift have an alarm. Hence three locks, all of which must open: the **distance** is large enough to matter; the **p-value** is small, corrected for the number of columns; and both are so in **K of the last N** windows.
 
 # %% [markdown] id="theory-false-question"
 # **Question.** Nothing drifts. Each of `columns` columns is flagged in each window with the chance `alpha`, independently. An alarm comes when *one and the same* column is flagged in at least `k` of `n` windows. What is the chance of an alarm in these `n` windows?
@@ -533,15 +540,15 @@ for _ in range(4):
 #
 # **Minutes: 7**
 #
-# **Data drift**: the inputs move. **Concept drift**: what an input *means* for the target moves. After a campaign customers buy more and are less content. The first shows without labels. The
+# **Data drift**: the inputs move. **Concept drift**: what an input *means* for the target moves; after a campaign customers buy more and are less content. The first shows without labels. The
 # second is, by definition, not in the inputs.
 #
-# A third kind lies between: each column keeps its distribution, and they hang together differently. From one day on the *large* houses are the *new* ones. That is for the **domain classifier**: train a model to tell last year's rows from this
-# week's. If it can (AUC above 0.5 on unseen rows), something has moved.
+# A third kind lies between: each column keeps its distribution, and they hang together differently. From one day on, the *large* houses are the *new* ones. That is for the **domain classifier**: train a model to tell last year's rows from this
+# week's. If it can (AUC, the share of pairs sorted rightly, above 0.5 on unseen rows), something has moved.
 #
 # Below, three looks at six towns of 400 houses. The numbers say by how many standard deviations a look differs from what it sees in towns where nothing moved: 2 happens by chance, 4 does not.
 #
-# **Predict.** Which town does only the middle one see? Which does nobody see but the labels?
+# **Predict.** Which town does only the middle look see? Which towns does nothing see but the labels?
 
 # %% id="six-towns" folded=true
 from lib.monitoring.domain import DomainClassifier
@@ -589,10 +596,10 @@ axes.xaxis.tick_top()
 plt.show()
 
 # %% [markdown] id="after-six"
-# The first two drifts are seen by both looks at the inputs, and *the miss hardly cares*: the model knows country houses and small homes. *Large ones are new ones* passes every column, and the classifier
+# Both looks at the inputs see the first two drifts, and *the miss hardly cares*: the model knows country houses and small homes. *Large ones are new ones* passes every column, and the classifier
 # catches it. The last two are quiet in all inputs, and they hurt.
 #
-# So there is drift without damage, and damage without drift. **Drift is a reason to look, not a reason to act.** It gives you time and a place to look at.
+# So there is drift without damage, and damage without drift. **Drift is a reason to look, not a reason to act.** It gives you time, and a place to look at.
 #
 # And a mean hides groups. If 4 % of the houses are missed by half instead of a tenth, it goes from 10 to 11.6 %. Always ask *for whom*.
 
@@ -614,7 +621,7 @@ theory_kinds = {"1": "A", "2": "B", "3": "C", "4": "B", "5": "A"}
 ### END SOLUTION
 
 # %% [markdown] id="theory-detectors-question"
-# **Question.** Which is the *cheapest* look that sees it? The list begins with the cheapest.
+# **Question.** Which is the *cheapest* look that sees it? **A** to **E** are listed from cheapest to dearest.
 #
 # 1. Distances of 0 km for houses in the country, in a third of the rows
 # 2. Every second house is now a small home
@@ -637,13 +644,13 @@ theory_detectors = {"1": "A", "2": "B", "3": "C", "4": "D", "5": "E"}
 #
 # An alarm that rings for nothing is switched off within a week. Design it for a person, at night.
 #
-# - **It lasts.** A rule of Prometheus has `expr` and `for`. While the expression holds, the alert is *pending*; when it has held at every look for that long, it *fires*; after one look at which it does not, the waiting begins again.
-# - **There is enough behind it.** Compare the *lower end of the error's interval* with what you tolerate, and ask for a minimum `n`.
-# - **Page or ticket.** A *page* wakes somebody: customers are hurt now, and a person can help. All else is a *ticket* for the morning.
-# - **Grouped, muted, silenced.** Forty columns drift because one supplier broke: *one* message (`group_by`); its cause mutes what follows (`inhibit`). A *silence* has an end and a reason.
-# - **A runbook**: what it means, what to do, how to go back.
+# - **It lasts.** A rule of Prometheus, the usual alert server, has `expr` and `for`. While the expression holds, the alert is *pending*; when it has held at every look for that long, it *fires*; after one look at which it does not, the waiting begins again.
+# - **There is enough behind it.** Compare the *lower end of the error's interval* with what you tolerate, on enough labels.
+# - **Page or ticket.** A *page* wakes somebody: customers are hurt now, and a person can help. All else is a *ticket*, for the morning.
+# - **Grouped, muted, silenced.** Forty columns drift because one supplier broke: *one* message (`group_by`); its cause mutes what follows (`inhibit`). A *silence* ends, and has a reason.
+# - **A runbook** says what it means, what to do, how to go back.
 #
-# Below, a quarter under two rules. Every day 6 to 12 labels come in; on day 50 the model goes bad.
+# Below, a quarter under two rules. Every day 6 to 12 labels come in; on day 50 the model goes bad. At red points a rule rings.
 #
 # **Predict.** How often does *yesterday's mean miss above 12 %* ring before day 50?
 
@@ -678,10 +685,10 @@ figure.tight_layout()
 plt.show()
 
 # %% [markdown] id="after-alerts"
-# The upper rule rings for a healthy model. On day 50 nobody listens any more. The lower one is some days slower and has said nothing false. *Those days are the price of being believed*.
+# Six times: the upper rule rings for a healthy model, and on day 50 nobody listens any more. The lower one is five days slower, and never wrong. *Those days are the price of being believed*.
 #
-# **Dashboards** are for the question *after* the alert. Three boards, three readers: service, data, model. A panel says its unit, shows the promise as a line, and has the number of labels beside every error. Latency is a quantile of *all* requests
-# taken together: the mean of four replicas' 95th percentiles is no percentile of anything.
+# **Dashboards** answer the question *after* the alert. Three boards, three readers: service, data, model. A panel says its unit, shows the promise as a line, and the number of labels beside every error. Latency is a quantile of *all* requests
+# together: the mean of four replicas' 95th percentiles is none.
 
 # %% [markdown] id="theory-for-question"
 # **Question.** A rule `error_ratio > 1.15` with `for: 2h` is evaluated every hour, on the hour. The ratio from 0:00 on is 1.1, 1.2, 1.3, 1.1, 1.2, 1.2, 1.3, 1.2, 1.1. At what hour does it fire first?
@@ -732,18 +739,21 @@ theory_board = "D"
 #
 # **Minutes: 9 · medium**
 #
-# *The slip this task is about: a small p-value means a large drift.*
+# **Set exercise 4.** Detect data drift with Evidently on a generated data set.
 #
-# The first tool: `look(reference, window, least)`. `least` says which columns to watch, and from which distance on a drift of each would matter to you, such as `{"area_m2": 0.2, "district": 0.1}`. **Evidently** measures
-# each of them twice:
+# *The slip this task is about: "a small p-value means a large drift."*
+#
+# Write your first tool, `look(reference, window, least)`. `reference` and `window` are tables of houses. The dict `least` says which columns to watch, and from which distance on a drift of each would matter to you, such as `{"area_m2": 0.2, "district": 0.1}`. **Evidently** measures
+# each of these columns twice:
 #
 # - the *p-value*: method `"ks"` for the columns in `NUMBERS`, `"chisquare"` for those in `TEXTS`;
 # - the *distance*: `"wasserstein"` (in standard deviations of the reference) for numbers, `"jensenshannon"` for texts.
 #
-# A column has `drifted` when its distance is at least what `least` says *and* its p-value is below `ALPHA` (0.05) divided by the number of columns watched. Return, by column, `{"p": …, "distance": …, "drifted": …}`, the last a `bool`.
+# A column has `drifted` when its distance is at least what `least` says *and* its p-value is below `ALPHA` (0.05) divided by the number of columns watched. Return a dict: for each column `{"p": …, "distance": …, "drifted": …}`, the last a plain `bool`. For example, with three columns and
+# `least` 0.15, p = 0.001 and a distance of 0.10 is no drift: significant, but small.
 #
-# In Evidently a `Report` is a list of metrics; one `ValueDrift` looks at one column with one method. `run` wants the *window first*, then the reference, and returns a result:
-# `.dict()` of it is for machines, `.save_html(…)` for people. It never runs on the way of a request: this takes seconds, and a request has milliseconds.
+# In Evidently a `Report` is a list of metrics; one `ValueDrift` looks at one column with one method. Its `run` wants the *window first*, then the reference, and returns a result:
+# `.dict()` of it is for machines, `.save_html(…)` for people. It belongs in a job beside the service and never into a request: it takes seconds, and a request has milliseconds.
 #
 # <details><summary>Hint 1: the road</summary>
 #
@@ -787,7 +797,7 @@ def look(reference, window, least):
 
 
 # %% [markdown] id="try-drift"
-# Three windows: 400 houses after the slide, 60 of a town in which nothing moved, and 20,000 in which every area is 3 % larger, the sort of thing that a new way of measuring does. Expect drift in the first alone, in two of three columns; in the others look at
+# Try it on three windows: 400 houses after the move to the country, 60 of a town in which nothing moved, and 20,000 in which every area is 3 % larger, as a new way of measuring might make them. Expect drift in the first alone, in two of three columns. In the others, look at
 # which of the two figures stops it.
 
 # %% id="tried-drift"
@@ -881,17 +891,17 @@ require(type(found["area_m2"]["drifted"]) is bool, f"drifted is a {type(found['a
 #
 # **Minutes: 8 · medium**
 #
-# *The slip: the labels so far are like those to come.*
+# *The slip: "the labels so far are like those to come."*
 #
-# The second tool: `performance(predictions, labels, today)`. Days are whole numbers. `predictions` has `request`, `day`, `band` (the price band of the *prediction*) and `predicted`; `labels`
-# has `request`, `known_on` and `price_eur`, in the order in which the land registry happened to send them.
+# The second tool is `performance(predictions, labels, today)`. Days are whole numbers, `today` is one of them. `predictions` is a table with `request`, `day`, `band` (the price band of the *prediction*) and `predicted` (EUR); `labels`
+# is one with `request`, `known_on` (a day) and `price_eur`, in the order in which the land registry happened to send them.
 #
 # - A request that was sent twice has two lines; the first one counts.
-# - **Mature** are the predictions of `today - MATURE` (60 days) or before. Younger ones count for nothing here, whether or not a label is there.
+# - **Mature** are the predictions of day `today - MATURE` (60 days) or before. Younger ones count for nothing here, whether or not they have a label.
 # - Labels of tomorrow are not known today. A label that was known *before* the day of the prediction is no proof of anything: set it aside. The same price told twice is one label; two *different* prices are none, until somebody clears that up.
-# - The error is the mean of |predicted − price| in EUR **for each band**, weighted with the band's share of *all mature predictions*. With fewer than `FEW` (8) labels in any band that has mature predictions, it is `None`: not known.
+# - The error is the mean of |predicted − price| in EUR **for each band**, weighted with the band's share of *all mature predictions*. When any band that has mature predictions has fewer than `FEW` (8) labels, the error is `None`: not known.
 #
-# Return `{"mature": …, "labelled": …, "coverage": …, "error": …}`: two numbers of predictions, their ratio (0 when none is mature), and the error.
+# Return `{"mature": …, "labelled": …, "coverage": …, "error": …}`: two numbers of predictions, their ratio (0 when none is mature), and the error in EUR.
 #
 # <details><summary>Hint 1: the order of things</summary>
 #
@@ -954,7 +964,7 @@ def performance(predictions, labels, today):
 
 
 # %% [markdown] id="try-labels"
-# 1,400 houses over 120 days, seen on day 110. Expect your error above that of all labels so far, and within a tenth of the truth.
+# The next cell looks on day 110 at 1,400 houses that were asked for over 120 days. Expect your error to lie above that of all labels so far, and within a tenth of the truth.
 
 # %% id="tried-labels"
 asked = town("stable", 1_400, SEED + 10)
@@ -1053,15 +1063,15 @@ expect(performance(predictions, scarce, today)["error"], None, given="five label
 #
 # **Minutes: 6 · easy**
 #
-# *The slip: where there is drift there is damage.*
+# *The slip: "where there is drift there is damage."*
 #
-# The third tool: `harm(before, now, drifted)`. `before` and `now` are tables of houses whose price is known, with `predicted` and `price_eur`; `drifted` is the list of columns that `look` found. A **group** is one value of one column of `TEXTS`, such as
+# The third tool is `harm(before, now, drifted)`. `before` and `now` are tables of houses whose price is known, with the columns `predicted` and `price_eur`; `drifted` is the list of columns that `look` found. A **group** is one value of one column of `TEXTS`, such as
 # `("energy_class", "F")`. Its miss is the mean of |predicted / price − 1|.
 #
 # - A group can be judged when it has at least `JUDGED` (20) houses on both sides.
 # - It is harmed when its miss has grown beyond chance: growth − 3 · standard error of the growth > 0. The standard error is $\sqrt{s_1^2/n_1+s_2^2/n_2}$, with $s$ the standard deviation (`ddof=1`) of the single misses.
 #
-# Return `{"groups": …, "word": …}`: the harmed groups as a sorted list of `[column, value]`, and the first of these words that holds: `"act"` when any group is harmed, `"unknown"` when none *could be judged*, `"watch"` when something has drifted, `"fine"`.
+# Return `{"groups": …, "word": …}`: the harmed groups as a sorted list of `[column, value]`, and the first of these words that holds: `"act"` when any group is harmed, `"unknown"` when none *could be judged*, `"watch"` when something has drifted, else `"fine"`.
 #
 # <details><summary>Hint</summary>
 #
@@ -1107,7 +1117,7 @@ for name, scenario in (("to the country", "slide"), ("classes E to G fell", "sud
     print(f"{name:20} drifted: {', '.join(drifted) or 'none':24} {harm(before, now, drifted)}")
 
 # %% [markdown] id="after-harm"
-# The first has drift and a model that is as good as ever: a ticket, and a look. The second has no drift at all, and owners of cold old houses who are told a third too much. Somebody must act, and one knows for whom. (Districts are on the list
+# The first town has drift, and a model that is as good as ever: that is a ticket, and a look. The second has no drift at all, and owners of cold old houses who are told a third too much. Somebody must act, and now knows for whom. (Districts are on the list
 # because such houses lie in all of them. The cause is where the miss has grown *most*.)
 
 # %% id="code-harm-check" check="code-harm" points=4
@@ -1176,22 +1186,26 @@ for name, (now, drifted) in cases.items():
 #
 # **Minutes: 9 · hard**
 #
-# *The slip: an alert for each bad window.*
+# **Set exercise 5.** A pipeline that watches performance and drift, with alerts.
 #
-# Each morning a pipeline looks at one window: the requests that came yesterday, and the predictions that are **due** by now, so old that most
-# have a label. `figures(houses, due, reference, accepted)` gets two tables, the areas of the training houses and the mean miss with which the model was accepted, and returns
+# *The slip: "an alert for each bad window."*
+#
+# Each morning a pipeline looks at one window: the requests that came yesterday, and the predictions that are **due** by now, which means so old that most
+# have a label. You write its two halves.
+#
+# `figures(houses, due, reference, accepted)` turns a window into numbers. `houses` and `due` are tables, `reference` is the list of the training houses' areas, `accepted` the mean miss with which the model was accepted (a share, such as 0.12). It returns a dict:
 #
 # - `"arrived"`: the number of `houses`, and `"drift"`: the Kolmogorov–Smirnov distance between their `area_m2` and `reference`, 0 when none arrived;
 # - `"labels"`: how many rows of `due` are labelled (`sold_for` is there), and `"miss"`: their mean |predicted / sold_for − 1|;
 # - `"low"`: the lower end of that mean, mean − 1.96 · s / √n, divided by `accepted`: how many times worse the model is *at least*. With fewer than two labels `miss` and `low` are 0.
 #
-# A rule is a dictionary such as `{"metric": "low", "rows": "labels", "least": 20, "above": 1.5, "for": 3, "calm": 2}`. `alerts(rule, windows)` returns the state after each window, oldest first:
+# `alerts(rule, windows)` turns a list of such dicts, oldest first, into a list with the state after each: `"quiet"`, `"pending"` or `"firing"`. A rule is a dict such as `{"metric": "low", "rows": "labels", "least": 20, "above": 1.5, "for": 3, "calm": 2}`.
 #
-# - a window whose `rows` are fewer than `least` **says nothing**: the state stays, and whatever was counted stays counted;
-# - one whose metric is above `above` is bad. `"pending"` until `for` bad ones have come in a row, from then on `"firing"`;
-# - any other is good. It ends what was pending; what fires goes on until `calm` good ones have come in a row. Then, and at first, it is `"quiet"`.
+# - A window whose `rows` are fewer than `least` **says nothing**: the state stays, and whatever was counted stays counted.
+# - A window whose metric is above `above` is bad. The state is `"pending"` until `for` bad ones have come in a row, and from then on `"firing"`.
+# - Any other window is good. It ends what was pending. What fires goes on until `calm` good ones have come in a row. Then, and at first, the state is `"quiet"`.
 #
-# (Prometheus forgets an alert whose series has a gap. For a day on which nobody sold a house that would mean: healed.)
+# (Prometheus forgets an alert whose series has a gap. A day on which nobody sold a house would count as healed.)
 #
 # <details><summary>Hint 1: the road</summary>
 #
@@ -1366,17 +1380,17 @@ expect(alerts(rule, []), [], given="no window yet")
 #
 # **Minutes: 5 · medium**
 #
-# *The slip: retraining fixes it.*
+# *The slip: "retraining fixes it."*
 #
-# Monday the land registry changes its export from EUR to thousandths. Every figure of the model is red. It is the same model as on Friday, and a model trained
+# On Monday the land registry changes its export from EUR to thousandths. Every figure of the model is red. But it is the same model as on Friday, and one trained
 # on those labels would be wrong by a factor of a thousand, with an excellent score.
 #
-# An alert says *that* something is wrong; what to do depends on *what*. `action(firing, due)` gets the names of the rules that fire and the predictions judged last, a table with
-# `predicted`, `stable` and `sold_for`, missing while a house is unsold. `stable` is what the old, simple, trusted version would have said: it runs along as a shadow. Return the first that holds:
+# An alert says *that* something is wrong; what to do depends on *what*. Write `action(firing, due)`. `firing` is the list of the names of the rules that fire; `due` is the table of the predictions judged last, with
+# `predicted`, `stable` and `sold_for` in EUR, the last missing while a house is unsold. `stable` is what the old, simple, trusted version would have said: it runs along as a shadow. Return the first word that holds:
 #
 # 1. `"manual"`: `"BrokenRows"` fires. What comes in are no houses, so no model's answer to it means anything; people price until it is mended.
-# 2. `"nothing"`: `"ModelWorse"` does not fire. Drift that harms nobody is news, no reason to act.
-# 3. `"quarantine"`: more than `TENTH` of the labelled rows were sold for more than `FAR` (5) times, or less than a fifth of, what **both** versions said. Two models
+# 2. `"nothing"`: `"ModelWorse"` does not fire. Drift that harms nobody is news, but no reason to act.
+# 3. `"quarantine"`: more than the share `TENTH` of the labelled rows were sold for more than `FAR` (5) times, or less than a fifth of, what **both** versions said. Two models
 #    are not wrong by the same thousand; the labels are. Set them aside, train on none of them, call the registry.
 # 4. `"fall back"`: the mean miss |answer / sold_for − 1| of `stable`, no miss counted for more than 1, is less than `CLEARLY` (0.8) times that of `predicted`. The release is the fault, not the world.
 # 5. `"retrain"`: the world has moved for both.
@@ -1498,19 +1512,21 @@ for said, sold, far in ((500_000, 100_000, 60), (100_000, 500_000, 60), (100_000
 #
 # **Minutes: 4 · medium**
 #
-# *The slip: no data means that all is well.*
+# **From the programme.** A Grafana dashboard's panel.
 #
-# Two replicas count the rows that they have answered: `serving_predictions_total{job, instance, model_version}`. Version `0` is the rule of manual mode. Counters only grow, and
+# *The slip: "no data means that all is well."*
+#
+# Two replicas count the rows that they have answered, in `serving_predictions_total{job, instance, model_version}`. Version `0` is the rule of manual mode. Such counters only grow, and
 # begin anew at 0 when a replica restarts. And a series does not exist before its first event: where nobody was ever in manual mode, there is no version 0 at all.
 #
-# Build one panel for Grafana, as a dictionary in Grafana's own words: **which share of the customers' rows was answered by manual mode, in the last ten minutes, by both replicas together?** It
+# Build one panel, as a dictionary in Grafana's own words. It answers: **which share of the customers' rows was answered by manual mode, in the last ten minutes, by both replicas together?** It
 # shall say 0 when there was none, not "No data".
 #
 # - `"type"` is `"timeseries"`, `"title"` a text, `"targets"` a list of one: `{"refId": "A", "expr": "…", "legendFormat": "…"}`;
 # - `"fieldConfig": {"defaults": {"unit": …}}`: Grafana's unit for shares from 0 to 1 is `"percentunit"`, for 0 to 100 `"percent"`.
 #
-# `expr` is **PromQL**. `rate(counter{label="x"}[10m])` is how much each series grows a second, restarts repaired; `sum(…)` adds the series up; `/` divides values with the same labels;
-# `… or vector(0)` puts a 0 where there is nothing. The cell below answers it as Prometheus would (`lib.monitoring.promql` reads the common part of PromQL, and the tests compare it with the real one).
+# `expr` is **PromQL**, Prometheus' query language. `rate(counter{label="x"}[10m])` is how much each series grows a second, restarts repaired; `sum(…)` adds the series up; `/` divides values with the same labels;
+# `… or vector(0)` puts a 0 where there is nothing. The cell below your code answers it as Prometheus would (`lib.monitoring.promql` reads the common part of PromQL, and the tests compare it with the real one).
 #
 # <details><summary>Hint 1: the road</summary>
 #
@@ -1673,9 +1689,9 @@ require(len(each) == 1 and each[0]["value"] > 0.2, f"in the middle of manual mod
 #
 # **Minutes: 7 · hard, but you hold all the pieces**
 #
-# *The slip: a monitor that never errs is one that speaks each day, or never.*
+# *The slip: "a monitor that never errs is one that speaks each day, or never."*
 #
-# Now it watches alone. A town, a weeks, and each morning a window of **your** `figures`; then `monitor(windows, due)` says one word, and it is done:
+# Now your tools watch alone, over a town and nine weeks. Each morning brings a window of **your** `figures`; then your `monitor(windows, due)` says one word, and it is done:
 #
 # | word | what happens | costs |
 # |---|---|---|
@@ -1685,19 +1701,19 @@ require(len(each) == 1 and each[0]["value"] > 0.2, f"in the middle of manual mod
 # | `quarantine` | today's labels are set aside | 500 EUR |
 # | `nothing` | | |
 #
-# A price that is off by more than a fifth costs 50 EUR for each further percent, 2,000 at most. A request refused because its rows are broken costs 2,000, wrong labels that nobody sets aside 3,000 a
+# Mistakes cost, too. A price that is off by more than a fifth costs 50 EUR for each further percent, 2,000 at most; a request refused because its rows are broken 2,000; wrong labels that nobody sets aside 3,000 a
 # day (they go into the market report).
 #
-# `windows` are your figures since the version that answers came in, oldest first; each also has `"asked"`, the number of requests, and `"broken"`, the share of them refused as no houses. `due` holds the
-# predictions of the last ten windows. Predictions are due after ten days; on weekdays 45 are asked for, at weekends four.
+# `windows` is the list of your figures since the version that answers came in, oldest first; each also has `"asked"`, the number of requests, and `"broken"`, the share of them refused as no houses. `due` holds the
+# predictions of the last ten windows, as for `action`. Predictions are due after ten days; on weekdays 45 are asked for, at weekends four.
 #
-# Calibrate your rules: the names are `BrokenRows`, `ModelWorse` and `InputsDrifted`. **Nine weeks are not all weeks.** Below you see yours; the graded ones are others. In any of them
+# Write `monitor`, and set the numbers of `RULES` under the names `BrokenRows`, `ModelWorse` and `InputsDrifted`. **Nine weeks are not all weeks.** Below you see yours; the graded ones are others. In any of them
 #
 # - an auction may spoil the labels of a day or two in a row; the week of a holiday has four odd sales a day; a supplier sends one bad file, which breaks about a quarter of one day's rows;
 # - the inputs may drift and harm nobody;
 # - or something happens: prices move by more than a quarter, up or down; a bad release comes in; for two weeks most rows are broken, or labels come in another unit.
 #
-# Judged is **what happened**: false alarms, misses, days until you acted, money until it was over. To speak each day earns nothing, and neither does silence.
+# Judged is **what happened**: false alarms, misses, days until you acted, money until it was over. Speaking each day earns nothing, and neither does silence.
 #
 # <details><summary>Hint 1: calibrate</summary>
 #
@@ -1914,7 +1930,7 @@ def monitor(windows, due):
 ### END SOLUTION
 
 # %% [markdown] id="home-watch"
-# Your weeks, beside three people: one who knows, and acts in time; one who never speaks; one who trains all the time. Expect no false alarm, the fall noticed within nine days of the first label that
+# Here are your weeks, beside three other people: one who knows beforehand and acts in time, one who never speaks, and one who trains all the time. Expect no false alarm, the fall noticed within nine days of the first label that
 # could show it, and a line that stays near the grey one.
 
 # %% id="home-watch-lived"
@@ -1957,8 +1973,8 @@ axes.set_title("What a monitor is worth")
 plt.show()
 
 # %% [markdown] id="after-watch"
-# Half of what the fall costs even the one who knows is lost before the first label: **late labels are the price of waiting**. What is between the grey line and yours is what your `for` costs; what
-# is between yours and the red one is what the monitor earns. And whoever trains all the time pays for it, most of all in quiet weeks, of which there are more.
+# The dotted lines mark the day on which prices move and the day of the first labels. What is lost between them, even the one who knows could not save: **late labels have a price**. What lies between the grey line and yours is what your `for` costs; what
+# lies between yours and the red one is what the monitor earns. And whoever trains all the time pays for it, most of all in quiet weeks, of which there are more.
 
 # %% id="results-calm-check" check="results-monitor code-performance-alerts code-action" points=8
 chance = np.random.default_rng(seed())
@@ -2075,11 +2091,14 @@ require(
 #
 # **Minutes: 4**
 #
-# An incident. On the first of the month a portal for country houses was joined, and your drift alarm rang. It was looked at, found harmless, and muted for a month. *On the same day* a duty to renovate took effect: houses of the
+# Here is an incident. On the first of the month a portal for country houses joined, and your drift alarm rang. It was looked at, found harmless, and muted for a month. *On the same day* a duty to renovate took effect: houses of the
 # classes E to G lose a third. Nobody was told. After a hundred days a seller complained.
 #
-# First the evidence, taken and not typed, from the incident below and with your own three tools: which columns had `drifted` in the first week, `incident["week"]`, against `incident["before"]` (a sorted list, by `look` with `LEAST`); the `coverage` and the
-# `error` in EUR that `performance` gives on day 100; and the `groups` that `harm` finds among the houses `incident["sold"]` by then, against those `before`.
+# First the evidence. Work it out with your own three tools from the `incident` below, do not type it:
+#
+# - `drifted`: a sorted list of the columns that had drifted in the first week, `incident["week"]`, against `incident["before"]`, by `look` with `LEAST`;
+# - `coverage` and `error` (EUR): what `performance` gives on day 100;
+# - `groups`: what `harm` finds among the houses sold by then, `incident["sold"]`, against those `before`.
 
 
 # %% id="incident-tools" folded=true shared=true
@@ -2148,8 +2167,8 @@ require(["energy_class", "E"] in [list(group) for group in groups], "class E is 
 ### END HIDDEN TESTS
 
 # %% [markdown] id="report-criteria"
-# Then the post-mortem, 150 to 220 words. **Blameless**: everybody did what seemed right with what they knew. So not *who*, but *what let it happen, what let it last, and what changes*. Quote the figures of
-# `evidence`. It is marked by a person, two points each:
+# Then the post-mortem, 150 to 220 words. **Blameless** means: everybody did what seemed right with what they knew. So do not ask *who*, but *what let it happen, what let it last, and what changes*. Quote the figures of
+# `evidence`. A person marks it, two points for each row:
 #
 # | criterion | 0 | 1 | 2 |
 # |---|---|---|---|
@@ -2188,7 +2207,7 @@ require(["energy_class", "E"] in [list(group) for group in groups], "class E is 
 # - You judged by labels that come late, in a market that sells the cheap houses first, and were not fooled.
 # - You worked out a PSI by hand, saw how much of it is dice, and put significance and size together with Evidently.
 # - You found drift without damage and damage without drift, and for whom.
-# - You wrote alerts that last, chose what helps, and drew the panel that is looked at afterwards.
+# - You wrote alerts that last, chose the action that helps, and drew the panel that is looked at afterwards.
 # - Your monitor met scenarios that you had not seen, and you know what a day of delay costs.
 #
-# Nothing was red in those five weeks, either. Now something would have been: not on the first day, and not for nothing. Next module: somebody asks who may see all these requests, with names in them.
+# Nothing was red in those five weeks. Now something would have been: not on the first day, but before the fifth week, and not for nothing. Next module: somebody asks who may see all these requests, with names in them.

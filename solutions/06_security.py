@@ -2,20 +2,20 @@
 # # 06 · Security, governance and cost: who may, who knows, who pays
 #
 # Monday, three letters. A customer: *you have my phone number; delete all about me, and show that it is gone.* An auditor: *who put version 14 into production, and who has
-# changed its file since?* Accounting: *your house prices cost 2,300 USD last month; training was 90 of it. What was the rest?*
+# changed its file since?* Accounting: *your house prices cost 2,300 USD last month, of which training was 90. What was the rest?*
 #
-# Nobody asks how accurate the model is. The platform works. It should also stand what others do to it, and answer for what it does.
+# Nobody asks how accurate the model is. The platform works. It must also stand what others do to it, and answer for what it does.
 #
 # After this lab you can
 #
 # - say who wants what from an ML service, and which lock stops whom;
 # - give each role what it needs, and not a right more;
-# - find the people in a table without names, and erase one everywhere;
+# - find the people in a table without names, and erase one of them everywhere;
 # - load no model that is not verified, and release none that a rule forbids;
-# - split a bill so that it adds up, and price 1,000 predictions.
+# - split a bill so that it adds up, and name the price of 1,000 predictions.
 #
-# It takes about 100 minutes, half reading and trying, half building. Where it says **Predict**, say your guess aloud before
-# you run the cell. A check stands under every question and task. Cells that only draw or prepare are folded.
+# It takes about 100 minutes, half reading and trying, half building. At **Predict**, say your guess aloud before
+# you run the cell. A check stands under every question and task. Folded cells only draw or prepare.
 
 # %% id="parameters" tags=["parameters"]
 SEED = 60
@@ -49,7 +49,7 @@ print("ready")
 #
 # **Minutes: 6**
 #
-# A **threat model** is four answers on one page: what is there to lose, who wants it, how do they get in, what stops them. For a service that prices houses:
+# A **threat model** answers four questions on one page: what is there to lose, who wants it, how do they get in, what stops them. For a service that prices houses:
 #
 # | to lose | who wants it | way in |
 # |---|---|---|
@@ -58,10 +58,15 @@ print("ready")
 # | right answers | whoever sells a house | odd inputs, poisoned rows, a swapped file |
 # | money | nobody in particular | a forgotten machine; a loop that asks all night |
 #
-# An ML system has every hole that a program has, and three of its own. **Data are code**: whoever writes rows writes the model. **A model's file may be a program**: some formats run what is in them. **Answers leak**: each one says
-# something of the model, and of those it has learnt from. OWASP's *machine learning top ten* lists what comes of that, from input manipulation to model poisoning.
+# An ML system has every hole that a program has, and three of its own.
 #
-# No lock stops everybody. A good page also says what is *not* stopped.
+# - **Data are code**: whoever writes training rows writes the model.
+# - **A model's file may be a program**: some formats run what is in them.
+# - **Answers leak**: each one says something about the model, and about the rows it has learnt from.
+#
+# OWASP's *machine learning top ten* lists what comes of that, from input manipulation to model poisoning.
+#
+# No lock stops everybody. So a good page also says what is *not* stopped.
 
 # %% [markdown] id="theory-threats-question"
 # **Question.** Which lock is the first to stop it?
@@ -89,17 +94,19 @@ theory_threats = {"1": "B", "2": "D", "3": "C", "4": "E", "5": "F", "6": "G"}
 #
 # Two questions, two answers. **Authentication**: who are you? If that is not known: 401. **Authorisation**: may you do this? If not: 403.
 #
-# A **key** answers the first. The server keeps no key, only a hash: whoever copies its table can open nothing. A password is short, so its hash must be slow; 256 random bits cannot be guessed, so one SHA-256 will do. It is compared in constant time,
-# since `==` stops at the first wrong byte and its time tells how far somebody got. A key ends on a date, and can be revoked *at once*. To **rotate** is both: the new one in, the old one out. And no key stands in code, a notebook, an image or a log: who finds it there is not always you.
+# A **key**, a long random text, answers the first. The server keeps only its *hash*, which cannot be turned back into the key: whoever copies the table can open nothing. A password is short, so its hash must be slow; 256 random bits cannot be guessed, so one SHA-256 will do. Hashes are compared in constant time,
+# since `==` stops at the first wrong byte, and its time tells how far somebody got.
+#
+# A key ends on a date, and can be revoked *at once*. To **rotate** is both: the new one in, the old one out. And no key stands in code, a notebook, an image or a log: who finds it there is not always you.
 
 # %% [markdown] id="roles-and-slips"
-# **Roles** answer the second. People have roles, roles have rights, and what no line grants is refused: **deny by default**. Whoever trains does not approve, whoever approves does not release: **four eyes**.
+# **Roles** answer the second. People have roles, roles have rights, and what no line grants is refused: **deny by default**. Whoever trains does not approve, and whoever approves does not release: **four eyes**.
 #
-# A **token** is a slip made with a key, signed so that nobody can write more on it: it may *less* (its **scopes**) for *less long*.
+# A **token** is a slip made with a key, and signed so that nobody can write more on it. It may *less* than its owner (its **scopes**), for *less long*.
 #
 # Below, the real thing. Rita is a reviewer; her slip says `figures:read`.
 #
-# **Predict.** Rita moves to another team. What may the slip after that, which still says `figures:read` and is good for an hour?
+# **Predict.** Rita moves to another team. What may her slip do then? It still says `figures:read`, and is good for an hour.
 
 # %% id="a-key-and-a-slip"
 from lib.governance.authority import Authority
@@ -117,7 +124,7 @@ for when, role in (("as a reviewer", "reviewer"), ("in another team", "learner")
         print(f"{when:16} {name}:", {right: caller.may(right) for right in ("models:approve", "figures:read")})
 
 # %% [markdown] id="after-slip"
-# Nothing. **A scope bounds what you have, and gives you nothing**: may = the role allows it *and* the slip names it, asked anew at each request. And a slip dies with the key that it was made with.
+# Nothing. **A scope limits what you have; it gives you nothing.** The role must allow it *and* the slip must name it, asked anew at each request. And a slip dies with its key.
 
 # %% [markdown] id="theory-key-question"
 # **Question.** A service knows its callers by keys of 32 random bytes, each with an end date. What does it keep of a key, and how does it look at one that comes in?
@@ -136,8 +143,8 @@ theory_key = "E"
 ### END SOLUTION
 
 # %% [markdown] id="theory-door-question"
-# **Question.** Be the door. `roles` says which roles each person has, `grants` which rights each role has; who or what is in neither has none. A `credential` names a `person`, says when its key `ends` (it is good *before* that) and whether it was
-# `revoked`; for a token, `token_ends` and `scopes` say what else bounds it, and for a key both are `None`. Return 401, 403 or 200.
+# **Question.** Be the door. `roles` says which roles each person has, `grants` which rights each role has; who or what is in neither has none. A `credential` is a dict: it names a `person`, says when its key `ends` (it is good *before* that) and whether it was
+# `revoked`. For a token, `token_ends` and `scopes` say what else bounds it; for a key both are `None`. Return 401, 403 or 200.
 
 
 # %% id="theory-door" task=true
@@ -193,9 +200,9 @@ for number in range(60):
 #
 # **Minutes: 8**
 #
-# **Personal data** is whatever relates to somebody who is identified *or can be*. A phone number is a handle; so are a ward, a year of birth and a sex, when together they fit one person. Such columns are called **quasi-identifiers**.
+# **Personal data** is whatever relates to somebody who is identified *or can be*. A phone number leads to a person. So do a ward, a year of birth and a sex, when together they fit only one. Such columns are called **quasi-identifiers**.
 #
-# **Predict.** A town of 5,000 people in twenty wards. How many are the only one of their ward, year of birth and sex? How many when the month of birth is added?
+# **Predict.** A town has 5,000 people in twenty wards. How many are the only one of their ward, year of birth and sex? How many when the month of birth is added?
 
 # %% id="picture-alone" folded=true
 chance = np.random.default_rng(SEED)
@@ -222,7 +229,7 @@ axes.set_title("The only one in town with these values")
 plt.show()
 
 # %% [markdown] id="after-alone"
-# About one in six, then nearly all. There is no name in this table, and hardly anybody is hidden in it.
+# About one in six or seven; then five of six. There is no name in this table, and hardly anybody is hidden in it.
 #
 # | the table has | who can link it to people |
 # |---|---|
@@ -234,7 +241,9 @@ plt.show()
 # A table is **k-anonymous** when each combination of its quasi-identifiers is shared by at least *k* rows. One gets there by coarser values, decades for years, or by leaving rows out. It is a floor, not a proof: if all five of your group are behind with
 # their mortgage, five-anonymity has told on you.
 #
-# What has a form can be searched for. **Predict.** Which of the three does `find` find?
+# What has a form can be searched for. The note below holds three things that lead to Anna.
+#
+# **Predict.** Which of them does `find` find?
 
 # %% id="finds-what-has-a-form"
 from lib.governance.privacy_find import find
@@ -243,14 +252,14 @@ note = "Anna Albers called again: +49 30 23125 078, or anna.albers@example.com."
 print([(found.kind, note[found.start : found.end]) for found in find(note)])
 
 # %% [markdown] id="after-find"
-# Not the name. It has no form, so a gate on the way into features and logs catches much and not all. The surest column is the one that was never collected.
+# Not the name: it has no form. So a search on the way into features and logs catches much, and not all. The surest column is the one that was never collected.
 
 # %% [markdown] id="theory-personal-question"
-# **Question.** Which of these are still personal data?
+# **Question.** Which of these are still personal data? All of them, and no others.
 #
 # - **A** The request log, without names, with the address of each house
 # - **B** Phone numbers as SHA-256
-# - **C** Phone numbers as HMAC, with the key in a vault
+# - **C** Phone numbers as HMAC (a hash with a secret key), with the key in a vault
 # - **D** The mean price of each district, of 200 sales or more
 # - **E** The access log's IP addresses
 # - **F** The eight coefficients of a linear model of 20,000 sales
@@ -333,11 +342,17 @@ for path in sorted(platform.rglob("*.*")):
 # %% [markdown] id="after-deleted"
 # Seven, and this is a small platform. Backups come on top, and models: nearest neighbours keep whole rows, a deep tree keeps a lone house as a leaf.
 #
-# So plan it: **one list** of all places where rows live; **pseudonyms** in logs, so that a person's lines can be found without knowing the name; logs that **expire**; snapshots rewritten without the person, the old content destroyed and the loss *written down*; models trained
-# anew; and a **search** at the end, which is the proof. What stays is a line that somebody was erased, without saying whom.
+# So plan it:
+#
+# - **one list** of all places where rows live;
+# - **pseudonyms** in logs, so that a person's lines can be found without knowing the name, and logs that **expire**;
+# - snapshots rewritten without the person, the old content destroyed and the loss *written down*; models trained anew;
+# - a **search** at the end, which is the proof.
+#
+# What stays is a line that somebody was erased, without saying whom.
 
 # %% [markdown] id="theory-erase-question"
-# **Question.** Anna asked to be forgotten. Where is she truly gone?
+# **Question.** Anna asked to be forgotten. In which of these is she truly gone? All of them, and no others.
 #
 # - **A** A new snapshot has no row of hers; the old one stays, so that runs can be repeated
 # - **B** Her lines in the log held a pseudonym under a key of her own and a model's version, nothing else; that key is destroyed
@@ -358,7 +373,9 @@ theory_erase = {"B", "E"}
 #
 # **Minutes: 6**
 #
-# **Predict.** What happens in the last line, which loads a model and asks it nothing?
+# The auditor asks who has changed a model's file. Why does it matter?
+#
+# **Predict.** The last line loads a model and asks it nothing. What happens?
 
 # %% id="a-pickle-runs"
 import pickle
@@ -372,18 +389,18 @@ class Model:
 _ = pickle.loads(pickle.dumps(Model()))
 
 # %% [markdown] id="after-pickle"
-# It runs. A pickle is a program that builds an object, and `joblib` files and many others are pickles. Formats such as `skops` or ONNX hold data and names of types; which types may be built must stand in *your* code, never in the file.
+# It runs code. A **pickle** is a program that builds an object; `joblib` files and many others are pickles. Formats such as `skops` or ONNX hold data and names of types; which types may be built must stand in *your* code, never in the file.
 #
-# - A **digest** says: the same bytes as then.
+# - A **digest** (a hash of the file) says: the same bytes as then.
 # - A **signature** says: the holder of *this key* signed these bytes. It does not say that the model is good, which human it was, or that this is the version that was approved: last year's is validly signed, too.
 #
-# So the order is everything. The **list of signers** is held in code; digest and signature are checked **before a byte is parsed**, since to parse may be to run; then *those same bytes* are loaded, not the file again, which somebody may have
+# So the order is everything. The **list of signers** is held in code. Digest and signature are checked **before a byte is parsed**, since to parse may be to run. Then *those same bytes* are loaded, not the file again, which somebody may have
 # swapped in between. And the registry is no proof: whoever can write there can write a digest, too.
 #
-# Around the model stand 200 packages. An **SBOM** lists each with version and licence: on the day a hole becomes known, "are we affected?" takes a minute.
+# Around the model stand 200 packages. An **SBOM** (software bill of materials) lists each with version and licence. On the day a hole becomes known, "are we affected?" takes a minute.
 
 # %% [markdown] id="theory-signature-question"
-# **Question.** The champion's folder has a valid signature by the key of the training job. What is proved?
+# **Question.** The champion's folder has a valid signature by the key of the training job. What is proved? All of it, and nothing else.
 #
 # - **A** Its bytes are those that were signed
 # - **B** It was trained on the data that its card names
@@ -406,14 +423,14 @@ theory_signature = {"A", "C"}
 # **Policy as code.** A rule has an id, a check, a severity and a *why*: the model is signed, its data version known, its card complete, no personal data among its features, two people involved. The same check runs in the promotion, in CI and as a
 # command. Nobody has to think of it, and nobody can forget it.
 #
-# **Exceptions** happen. One names the rule and the version, a reason, who granted it, *who is not whoever wants it*, and the day on which it ends. Without an end it is a new rule that nobody discussed.
+# **Exceptions** happen. One names the rule and the version, a reason, who granted it (*not the person who wants it*), and the day on which it ends. Without an end it is a new rule that nobody discussed.
 #
-# The **model card** is for those who are judged by the model: what it is for and not for, the data, how wrong it is *for whom*, whom to ask. It is filled from run and registry, or refused.
+# The **model card** is for those whom the model judges. It says what the model is for and not for, the data, how wrong it is *for whom*, whom to ask. It is filled from run and registry, or refused.
 
 # %% [markdown] id="a-trail"
-# The second letter asks for a **trail**: who did what, when. Each line carries a keyed digest of itself and of the line before; the number of the newest is sealed in a second file. Its `head`, a short text, can be kept where nobody can reach it: on paper, with the auditor.
+# The second letter asks for a **trail**: who did what, when. Each line carries a keyed digest of itself and of the line before, so that the lines form a chain; the number of the newest is sealed in a second file. The trail's `head`, a short text, can be kept where nobody can reach it: on paper, with the auditor.
 #
-# **Predict.** Three forgeries. Which are found?
+# **Predict.** Below, four lines are forged in three ways. Which forgeries are found?
 
 # %% id="three-forgeries"
 from lib.governance.trail import Trail
@@ -457,7 +474,7 @@ theory_trail = {"1": "A", "2": "B", "3": "C", "4": "A", "5": "C", "6": "D"}
 #
 # **Minutes: 5**
 #
-# Each answer is a labelled row. Whoever has enough of them trains a model on *your* model: no break-in, no file.
+# Each answer of a service is a labelled row. Whoever has enough of them trains a model on *your* model, without breaking in anywhere.
 #
 # **Predict.** Ours has learnt from 3,000 sales. How many answers until a copy is within 5 % of it, on half of all houses: 1,000, 10,000 or 100,000?
 
@@ -486,9 +503,9 @@ axes.set_title("How far the copy is from ours, on the middle house")
 plt.show()
 
 # %% [markdown] id="after-copy"
-# About a thousand: an honest agency asks for as many in a month. So answers are counted, *for each person*, and **rows, not requests**, since a thousand rows fit into one. That makes theft slow and visible, not impossible: ten accounts have ten budgets.
+# About a thousand, and an honest agency asks for as many in a month. So answers are counted *for each person*, and **rows, not requests**, since a thousand rows fit into one request. That makes theft slow and visible, not impossible: ten accounts have ten budgets.
 #
-# Others write. **Poisoning**: 2 % of the new rows, all in one ward of twenty, get a third of their price. The mean of all falls by about 1 %, that ward's by a quarter. What looks at totals sees nothing. Compare new rows with old ones *by group*, know who wrote them, and judge the
+# Others write rows. **Poisoning**: 2 % of the new rows, all in one ward of twenty, get a third of their price. The mean of all falls by about 1 %, that ward's by a quarter. Who looks at totals sees nothing. Compare new rows with old ones *by group*, know who wrote them, and judge the
 # model on rows that nobody outside could write.
 
 # %% [markdown] id="theory-copy-question"
@@ -538,8 +555,8 @@ for kind in ("rows", "requests", "rows", "uncounted"):
 #
 # **Minutes: 6**
 #
-# The third letter. A bill is for what was *there*: cores × hours × price, and the same for memory. What was *used* is measured: CPU-seconds, GiB-seconds. The difference is **idle**, and it belongs to no model version. What serves all versions, monitoring say,
-# is **shared**. OpenCost, the field's standard, calls the parts *allocations* and used over paid *efficiency*; all parts together are the bill, to the cent.
+# The third letter. A bill is for what was *there*: cores × hours × price, and the same for memory. What was *used* is measured, in CPU-seconds and GiB-seconds. The difference is **idle**, and it belongs to no model version. What serves all versions, such as monitoring,
+# is **shared**. OpenCost, the field's standard, calls the parts *allocations*, and used over paid *efficiency*. All parts together are the bill, to the cent.
 #
 # **Predict.** Training was 90 of 2,300 USD. Of the rest, what was the largest part?
 
@@ -569,12 +586,12 @@ axes.set_title(f"A month of 8 servers with 8 cores and 32 GiB each: {paid:,.0f} 
 plt.show()
 
 # %% [markdown] id="after-bill"
-# Nothing: machines that waited. Make training twice as fast, and 2 % of the bill is gone.
+# Nothing: machines that waited, 2,000 of the 2,300 USD. Make training twice as fast, and 2 % of the bill is gone.
 #
-# So there are two honest prices of **1,000 predictions**: all that is paid, over all predictions; or what one *more* thousand uses. The first goes onto the invoice, the second decides whether to take another customer. A server that is always there costs the same for one request and
+# So there are two honest prices of **1,000 predictions**: all that is paid, over all predictions; or what one *more* thousand uses. The first goes onto the invoice, the second decides whether to take another customer. A server that is always there costs the same for one request as
 # for a million; a nightly batch costs by the row. Somewhere between lies the **break-even** (section 11).
 #
-# A **projection** has an interval. Ten days, and the thirty to come; the budget is 95 USD:
+# A **projection** has an interval. Below, ten days, the thirty to come, and a budget of 95 USD:
 
 # %% id="projected"
 from lib.governance.cost_project import budget_state, project
@@ -584,10 +601,10 @@ ahead = project(days, periods=30)
 print(f"{ahead.expected:.0f} USD, {ahead.low:.0f} to {ahead.high:.0f} with 95 %: {budget_state(ahead, 95)}")
 
 # %% [markdown] id="after-projected"
-# Within the budget by expectation, and *at risk*: the interval reaches above it. It supposes that days are alike; next week's new version is not in it. An alert on the budget belongs to the forecast, not to the bill, which comes when the money is gone.
+# Within the budget by expectation, and *at risk*: the interval reaches above it. It supposes that days are alike; next week's new version is not in it. Put the alert on the forecast and not on the bill, which comes when the money is gone.
 
 # %% [markdown] id="theory-cost-question"
-# **Question.** `cores` cores were there for `hours` at `price` USD a core-hour, and nothing else costs. `used` has the core-**seconds** of each phase, `"serve"` among them, in which all `predictions` were made. Return three amounts in USD: the idle cost; 1,000 predictions, when they pay for
+# **Question.** `cores` cores were there for `hours` hours at `price` USD a core-hour, and nothing else costs. `used` is a dict of the core-**seconds** of each phase, `"serve"` among them, in which all `predictions` were made. Return three amounts in USD: the idle cost; 1,000 predictions, when they pay for
 # everything; and 1,000 predictions by what serving used.
 
 
@@ -636,19 +653,19 @@ for phases in (["serve"], ["train", "serve", "batch"], ["monitor", "serve"]):
 #
 # **Minutes: 8 · medium**
 #
-# *The slip: what somebody has, or once asked for, is what they need.*
+# *The slip: "what somebody has, or once asked for, is what they need."*
 #
 # The platform is two years old. Whenever somebody could not do something, a right was added; nobody ever took one away. You have the access log of a quarter.
 #
-# `least_privilege(grants, members, log, duties)` says what each role should **keep**. `grants` has the rights of each role, `members` the roles of each person. `log` is a table: `day`, `person`, `role`
-# (the one under which the person came; some have two), `right`, `answer`. A right is needed by a role
+# Write `least_privilege(grants, members, log, duties)`, which says what each role should **keep**. `grants` maps each role to its rights, `members` each person to their roles. `log` is a table: `day`, `person`, `role`
+# (the one under which the person came; some have two), `right`, `answer`. A role needs a right
 #
-# - when it was **allowed** to this role on at least `HABIT` (2) different days. A refusal is no use. Three calls on one afternoon are somebody trying things out. What Binh does as a scientist is no need of reviewers, though Binh is one;
-# - or when `duties` names it: a list of `[role, right]`. A fall back at an incident stands in no log of a quiet quarter. Who needs the rare has to write it down.
+# - when it was **allowed** to this role on at least `HABIT` (2) different days. A refusal is no use, and three calls on one afternoon are somebody trying things out. What Binh does as a scientist is no need of reviewers, though Binh is one, too;
+# - or when `duties`, a list of `[role, right]`, names it. A fall back at an incident stands in no log of a quiet quarter; who needs the rare has to write it down.
 #
 # A role never *gains* a right here, whatever log or duties say. And of each pair in `FOUR_EYES` nobody may hold both, by whichever roles. Which of the two has to go is for people to decide, so only report it.
 #
-# Return `{"keep": …, "conflicts": …}`: by role the set of rights that it keeps, and a list of `[person, right, right]` (in the order of the pair) for whoever would still hold both.
+# Return `{"keep": …, "conflicts": …}`: a dict from role to the set of rights that it keeps, and a list of `[person, right, right]` (in the order of the pair) for whoever would still hold both. For example, `["Binh", "models:register", "models:approve"]`.
 #
 # <details><summary>Hint 1: the road</summary>
 #
@@ -725,7 +742,7 @@ def least_privilege(grants, members, log, duties):
 
 
 # %% [markdown] id="try-rights"
-# Four roles hold 32 rights. Two duties are written down: an operator may have to stage an old version at night, an auditor to read the data when a court asks. Expect about half of the rights to remain, and two people with a conflict.
+# Four roles hold 32 rights. Two duties are written down: an operator may have to stage an old version at night, an auditor to read the data when a court asks. Expect about half of the rights to remain, and two people with a conflict. In the picture, blue is kept and grey taken away.
 
 # %% id="tried-rights"
 duties = [["operator", "models:stage"], ["auditor", "data:read"]]
@@ -751,7 +768,7 @@ axes.set_title("What each role has (pale) and keeps (dark)")
 plt.show()
 
 # %% [markdown] id="after-rights"
-# On no day of this quarter would anybody have missed what was taken away, and a stolen key of a reviewer now opens three doors and not eight. Two things your function cannot know: whether the quarter was like the next one, and whether the
+# On no day of this quarter would anybody have missed what was taken away, and a reviewer's stolen key now opens three doors instead of eight. Two things your function cannot know: whether the next quarter will be like this one, and whether the
 # use that it saw was *right*. So such a list goes to the people of the role first, and comes again each quarter.
 
 # %% id="code-least-privilege-check" check="code-least-privilege" points=3
@@ -860,15 +877,15 @@ for size in (1, 2, 3, 3):
 #
 # **Minutes: 8 · medium**
 #
-# *The slip: the name is gone and the phone number is hashed, so it is anonymous.*
+# *The slip: "the name is gone and the phone number is hashed, so it is anonymous."*
 #
-# For a study the platform has published its sales. The column with names is gone, phone numbers are SHA-256. Left are the ward, the living area, the day, and *why* each person sold: `debts`, `divorce`, …
-# Everybody may look up the land registry: who sold what, where, when. Try whether the table is anonymous before somebody else does.
+# For a study the platform has published its sales. The column with names is gone, and phone numbers are SHA-256 hashes. Left are the ward, the living area, the day, and *why* each person sold: `debts`, `divorce`, …
+# Everybody may look into the land registry: who sold what, where, when. Find out whether the table is anonymous before somebody else does. Write two functions; each returns a list.
 #
-# **`named(published, register, by)`**: for each row of `published`, in its order, who it is, or `None`. Compare the columns in the list `by`. The register has every sale, so a row is certain when all lines of the register with its values have **one** owner, be it by several lines. Six flats in a new house, equal and handed over
+# **`named(published, register, by)`** says for each row of the table `published`, in order, who it is (a name), or `None`. It compares the columns in the list `by`. The table `register` has every sale and its `owner`. A row is certain when all lines of the register with its values have **one** owner, even if there are several such lines. Six flats in a new house, equal and handed over
 # on the same day, have six owners; then you do not know, and a guess is not a finding. A row may also have no line.
 #
-# **`numbers(hashed, salt)`**: for each hash the phone number behind it, or `None`. A hash is `hashlib.sha256((salt + number).encode()).hexdigest()`, a number one of `PREFIXES` and three digits, `000` to `999`. (They are those that the German regulator keeps for films: nobody has them.) The salt stands in the table's description: without it the authors
+# **`numbers(hashed, salt)`** says for each hash the phone number behind it, or `None`. A hash is `hashlib.sha256((salt + number).encode()).hexdigest()`, a number one of `PREFIXES` and three digits, `000` to `999`. (The German regulator keeps these for films: nobody has them.) The **salt** is a text put before each number. It stands in the table's description, since without it the authors
 # could not link next year's table.
 #
 # <details><summary>Hint 1: the road</summary>
@@ -949,7 +966,9 @@ def numbers(hashed, salt):
 
 
 # %% [markdown] id="try-names"
-# 900 sales, two thirds of them published. **Predict.** How many of the rows will you name by ward alone, by ward and area, by all three? And if the table had said the month and areas in steps of 25 m²?
+# There are 900 sales, two thirds of them published.
+#
+# **Predict.** What share of the rows will you name by ward alone, by ward and area, by all three? And if the table had said only the month, and areas in steps of 25 m²?
 
 # %% id="tried-names"
 chance = np.random.default_rng(SEED)
@@ -967,9 +986,9 @@ print(f"phone numbers: {sum(number is not None for number in cracked)} of {len(p
 print(f"with a key:    {sum(number is not None for number in numbers(keyed, '') or [])} of {len(keyed)}")
 
 # %% [markdown] id="after-names"
-# No column names anybody, and three of them together name nine rows of ten. Each of these is now a name with its debts. Coarser columns help, and the honest measure is the size of the smallest group, not what was deleted. (A group whose members all sold for `debts` hides none of them, tie or not.)
+# No column names anybody, and three of them together name nine rows of ten. Each of these is now a name with its debts. Coarser columns help: 14 % are left. But the honest measure is the size of the smallest group, not what was deleted. (And a group whose members all sold for `debts` hides none of them.)
 #
-# The hashes fell in a hundredth of a second, for there are only 5,000 numbers. A whole country has about a billion: half an hour in plain Python, a second on a graphics card. Salt does not help where it is known, and a slow hash only makes it dearer. With a **key** that is kept elsewhere nothing falls. But that is a *pseudonym*: who has the
+# The hashes fell in a hundredth of a second, for there are only 5,000 numbers. A whole country has about a billion: half an hour in plain Python, a second on a graphics card. Salt does not help where it is known, and a slow hash only makes it dearer. With a **key** that is kept elsewhere nothing falls. But the result is a *pseudonym*: who has the
 # key, or steals it, is back where you were. And the first attack needed no phone number at all.
 
 # %% id="code-reidentify-check" check="code-reidentify" points=3
@@ -1046,19 +1065,21 @@ for salt in ("", f"salt {int(chance.integers(1e6))}:"):
 #
 # **Minutes: 9 · hard**
 #
-# *The slip: what a model costs is what its training costs.*
+# **From the programme.** A cost report.
 #
-# The bill of the month has one line: so many core-hours, so many cents. `cost_report(work, bill)` says who made it. `work` has the measured pieces: `phase`, `version`, `core_hours`, `predictions`; `bill` is `{"cents": 41237, "core_hours": 1460}`, what was paid for, used or not. All amounts are whole cents.
+# *The slip: "what a model costs is what its training costs."*
 #
-# - `"idle"`: what was paid for and not used. It stays apart: no version made it.
-# - `"by_phase"`: what was used, by phase.
-# - `"by_version"`: the same money, by version. The version `SHARED` (monitoring, the store) is nobody's: divide its core-hours among the versions **by their predictions**, since those are what it watches and keeps.
-# - `"per_thousand"`: by version USD for 1,000 predictions, everything included; `None` for a version that made none.
+# The bill of the month has one line: so many core-hours, so many cents. Write `cost_report(work, bill)`, which says who made it. `work` is a table of measured pieces with `phase`, `version`, `core_hours` and `predictions`; `bill` is such as `{"cents": 41237, "core_hours": 1460}`: what was paid for, used or not. Return a dict; all amounts but the last are whole cents.
 #
-# Idle and phases together are the bill **to the cent**, so are idle and versions, and no amount is more than a cent and a half from its exact share. (Rounding each by itself breaks the first.) Raise a `ValueError` when more was used than paid for: then a measurement is wrong.
+# - `"idle"`: what was paid for and not used. It stays apart, since no version made it.
+# - `"by_phase"`: what was used, as a dict from phase to cents.
+# - `"by_version"`: the same money, from version to cents. The version `SHARED` (monitoring, the store) is nobody's: divide its core-hours among the versions **by their predictions**, since those are what it watches and keeps.
+# - `"per_thousand"`: from version to USD for 1,000 predictions, everything included; `None` for a version that made none.
 #
-# `break_even(server, batch)`: from how many requests a month on does a server cost **less** than a nightly batch? The server costs `usd_an_hour`, for `HOURS` (730), asked or not, and one holds `capacity` requests a month; the next one costs as much again. The batch costs `usd_a_start` in each of `NIGHTS` (30), and `usd_per_thousand` rows; it scores what was asked that day.
-# Return the smallest whole number; `None` when no number does it.
+# Idle and phases together are the bill **to the cent**, and so are idle and versions; no amount is more than a cent and a half from its exact share. (Rounding each by itself breaks the first.) Raise `ValueError` when more was used than paid for: then a measurement is wrong.
+#
+# Then write `break_even(server, batch)`: from how many requests a month on does a server cost **less** than a nightly batch? Both arguments are dicts. The server costs `usd_an_hour` for `HOURS` (730), whether asked or not, and holds `capacity` requests a month; for more, another one costs as much again. The batch costs `usd_a_start` in each of `NIGHTS` (30), and `usd_per_thousand` rows; it scores what was asked that day.
+# Return the smallest whole number, or `None` when no number does it.
 #
 # <details><summary>Hint 1: cents that add up</summary>
 #
@@ -1122,6 +1143,8 @@ def break_even(server, batch):
 
 
 # %% [markdown] id="try-cost"
+# The next cell reports a month of three versions, of which v5 was only trained, and then asks from when on two servers pay.
+#
 # **Predict.** Training is what people talk about. What share of the bill is it?
 
 # %% id="tried-cost"
@@ -1169,9 +1192,9 @@ figure.tight_layout()
 plt.show()
 
 # %% [markdown] id="after-cost"
-# The same money in both bars. Training is a sixth of it, and half is what nobody used: that is saved by a smaller machine, by no better model. The version that was only trained has a cost and no price for 1,000.
+# The left picture tells the same money twice. Training is a sixth of it, and half is what nobody used: a smaller machine saves that, no better model does. Version v5 has a cost, and no price for 1,000.
 #
-# On the right, the larger server pays from five and a half million requests on, until it is full; the small one never does, however many come. And price is not all: a batch of last night knows nothing of this morning's house.
+# On the right, the larger server pays from five and a half million requests on, until it is full; the small one never does, however many come. And price is not all: last night's batch knows nothing of this morning's house.
 
 # %% id="code-cost-report-check" check="code-cost-report" points=4
 chance = np.random.default_rng(seed())
@@ -1277,25 +1300,28 @@ expect(break_even(dict(server), dict(batch)), 0, given="thirty starts alone cost
 #
 # **Minutes: 7 · medium**
 #
-# *The slip: an exception is for ever.*
+# **From the programme.** Policy checks.
 #
-# In March a version went out without a model card: the demo was on Thursday, somebody important said yes. In November it still answers, and whoever asks hears "that one has an exception".
+# *The slip: "an exception is for ever."*
 #
-# A **policy as code** is a table of rules, and for each version what was found about them. `RULES` below says of each rule whether it stops a promotion (`"block"`) or is only written down (`"warn"`), and whether anybody may excuse it at all.
-# Write `broken_rules(version, exceptions, today)`: the rules that **stop this version today**, as a list in the order of `RULES`. A version is
+# In March a version went out without a model card: the demo was on Thursday, and somebody important said yes. In November it still answers, and whoever asks hears "that one has an exception".
+#
+# `RULES`, in the folded cell below, says of each rule whether it stops a promotion (`"block"`) or is only written down (`"warn"`), and whether anybody may excuse it at all (`"excusable"`).
+# Write `broken_rules(version, exceptions, today)`: it returns the rules that **stop this version today**, as a list in the order of `RULES`. `today` is a date. A version is a dict:
 #
 # `{"model": "house-price-predictor", "version": 7, "author": "ana", "found": {"known-data": True, "model-card": False}}`
 #
-# `found` has True for a rule that was looked at and is kept. False, None, or nothing at all: it is not kept, for what nobody looked at has not passed. An exception is
+# `found` has True for a rule that was looked at and is kept. With False, None, or nothing at all it is not kept: what nobody looked at has not passed. `exceptions` is a list of dicts such as
 #
 # `{"rule": "model-card", "model": "house-price-predictor", "version": 7, "granted_by": "chi", "granted_on": date(2026, 5, 4), "until": date(2026, 5, 29)}`
 #
-# and counts when **all** of this holds:
+# An exception counts when **all** of this holds:
 #
 # - it is for this rule, and the rule is `"excusable"`;
 # - it is for this model *and* this version: the next one asks again;
 # - somebody granted it (a name, not None), and not the version's author;
-# - today is within it, its first day and its last included. Who granted `until` None, or more than `LONGEST_DAYS` days after `granted_on`, granted nothing.
+# - today is within it, its first day and its last included;
+# - it ends: `until` is not None, and is at most `LONGEST_DAYS` days after `granted_on`.
 #
 # <details><summary>Hint 1: the road</summary>
 #
@@ -1446,22 +1472,22 @@ expect(broken_rules(everything, [], today), stop, given="a version of which noth
 #
 # **Minutes: 6 · medium**
 #
-# *The slip: it is in the registry, so it is ours.*
+# *The slip: "it is in the registry, so it is ours."*
 #
-# A model's file is a **pickle**, as most are, and a pickle is a program: to read it is to run it. Who may write to the registry's store may run what they like in your server. So the question comes before the first byte: *who vouches for this?*
+# A model's file is a **pickle**, as most are: to read it is to run it. Who may write to the registry's store may run what they like in your server. So one question comes before the first byte: *who vouches for this?*
 #
 # A model's folder arrives as a dictionary, from file name to bytes. In it are `model.pkl`, `requirements.txt`, `signer.pub`, and
 #
 # - `statement.json`: `{"model": …, "version": …, "files": {"model.pkl": "<SHA-256 in hex>", …}}`, with every file of the folder but the statement and its signature;
-# - `statement.sig`: an Ed25519 signature of the bytes of `statement.json`.
+# - `statement.sig`: a signature (of the kind Ed25519) of the bytes of `statement.json`.
 #
-# Write `load_verified(files, model, version, signers)`: return what `pickle.loads` makes of `model.pkl`, or raise `ValueError`, **before a byte of it is parsed**, unless
+# Write `load_verified(files, model, version, signers)`: return what `pickle.loads` makes of `model.pkl`. But raise `ValueError`, **before a byte of it is parsed**, unless
 #
-# 1. both are there, and the signature is by one of `signers`, a dictionary from name to public key (32 bytes) that lies in *our* code. A key that comes along in the folder proves nothing;
+# 1. statement and signature are there, and the signature is by one of `signers`, a dictionary from name to public key (32 bytes) that lies in *our* code. A key that comes along in the folder proves nothing;
 # 2. the statement, which may be read from now on, is about this `model` and this `version`: yesterday's good version in the place of today's is signed, too;
 # 3. the folder has exactly the files of the statement, none more, none fewer, each with its digest.
 #
-# `Ed25519PublicKey.from_public_bytes(key).verify(signature, content)` returns nothing, or raises `InvalidSignature`.
+# `Ed25519PublicKey.from_public_bytes(key).verify(signature, content)` returns nothing, or raises `InvalidSignature`. The check brings good folders and swapped ones; in some lies a trap that leaves a file behind when it is run.
 #
 # <details><summary>Hint 1: the road</summary>
 #
@@ -1631,9 +1657,9 @@ for signer in chance.permutation(list(ours)):
 #
 # **Minutes: 8 · hard, but you hold all the pieces**
 #
-# *The slip: safe is what is locked.*
+# *The slip: "safe is what is locked."*
 #
-# A small platform lives through two weeks. Its people and their keys are the real ones of `lib.governance`: a key that you rotate opens nothing from then on. Each morning your `desk(morning)` gets what is known and returns a list of **orders**, each a list of a word and of what:
+# A small platform lives through two weeks. Its people and their keys are the real ones of `lib.governance`: a key that you rotate opens nothing from then on. Each morning your `desk(morning)` gets what is known and returns a list of **orders**, each a list of two: a word and its object.
 #
 # | order | what happens |
 # |---|---|
@@ -1642,12 +1668,12 @@ for signer in chance.permutation(list(ours)):
 # | `["withdraw", column]` | no model reads that feature any more, and nobody else, for good |
 # | `["stop", job]` | the job stands still today, and starts anew tomorrow as it was meant |
 #
-# `morning` is a dictionary with `"today"`, a date, and
+# `morning` is a dictionary with `"today"`, a date, and the traces of four kinds of trouble:
 #
-# - `"log"`: who asked yesterday, a table of `key`, `person`, `hour` (0 to 23), `network`, `rows` and `answered`. **Somebody has a copy of a key.** They ask for less than its owner does, so that no limit sees them, but they are somewhere else: nobody works from two networks in *two or more* hours of a day. In one hour they may: they went home. People travel, and have busy weeks;
-# - `"versions"`: all versions in the registry, as `broken_rules` knows them, with `"files"` as `load_verified` does; `"answers"`: the number of the one that answers; `"signers"` and `"exceptions"`. **Somebody may write to the store.** The *newest* version that is verified and breaks no rule today shall answer, whatever the registry says;
-# - `"features"`: rows of the feature table. **A source may begin to send people's phone numbers or mail addresses** in a column with a harmless name, in a few rows. `scan_frame(table)` is the search of `lib.governance`: of each finding, `column` says where, and `by` is `"content"` or `"name"`. By its name, `street_noise_db` is somebody's street;
-# - `"costs"`: what each `job` did yesterday, a table of `job`, `usd` and `done`; `"usual"`: what a job costs for 1,000 done, in USD. **A job may forget to end**, or to share its machine. Quiet days cost up to `SPARE_USD` more than the work of them is worth, and a week in which four times as much is asked for may cost four times as much.
+# - **Keys.** `"log"`: who asked yesterday, a table of `key`, `person`, `hour` (0 to 23), `network`, `rows` and `answered`. Somebody has a copy of a key. They ask for less than its owner does, so that no limit sees them, but they sit somewhere else: nobody works from two networks in *two or more* hours of a day. (In one hour they may: they went home. People travel, and have busy weeks.)
+# - **Versions.** `"versions"`: all versions in the registry, as `broken_rules` knows them, with `"files"` as `load_verified` does; `"answers"`: the number of the one that answers; `"signers"` and `"exceptions"`. Somebody may write to the store. The *newest* version that is verified and breaks no rule today shall answer, whatever the registry says.
+# - **Features.** `"features"`: rows of the feature table. A source may begin to send people's phone numbers or mail addresses in a column with a harmless name, in a few rows. `scan_frame(table)` is the search of `lib.governance`: of each finding, `column` says where, and `by` is `"content"` or `"name"`. A name can mislead: by its name, `street_noise_db` would be somebody's street.
+# - **Costs.** `"costs"`: what each `job` did yesterday, a table of `job`, `usd` and `done`; `"usual"`: what a job costs for 1,000 done, in USD. A job may forget to end, or to share its machine. Quiet days cost up to `SPARE_USD` more than the work of them is worth, and a week in which four times as much is asked for may cost four times as much.
 #
 # Judged is what happened: what the thief got, which version answered on each day, who could read what, what was paid for nothing; **and whether everybody else could work**.
 #
@@ -2029,8 +2055,8 @@ def fine(version, morning):
 ### END SOLUTION
 
 # %% [markdown] id="home-desk"
-# Two weeks of your own, beside two desks that are worth nothing. Expect of yours one day of harm for each stolen key and each job that forgot to end, because only yesterday's log can show them, and no day on which an honest colleague stood still
-# but those on which one had to fetch a new key, or start a job anew.
+# Here are two weeks of your own, beside two desks that are worth nothing. Expect from yours one day of harm for each stolen key and each job that forgot to end, because only yesterday's log can show them. Expect no day on which an honest colleague stood still,
+# but for those on which one had to fetch a new key, or start a job anew.
 
 
 # %% id="home-desk-lived"
@@ -2140,7 +2166,7 @@ require(
 #
 # The letters still lie there. Below is the quarter that they ask about: the access log, the table that was published for a study, version 14 with its exceptions, and the month's bill. Answer with *one risk and cost memo* to whoever decides about money and people.
 #
-# First the evidence, taken and not typed, with your own tools:
+# First the evidence. Work it out with your own tools, do not type it:
 #
 # - `rights_gone`: how many rights, of all roles together, `least_privilege` takes away;
 # - `named`: the share of the published rows that `named` names by ward, area and day;
@@ -2229,7 +2255,7 @@ expect(evidence["thief_days"], days, given="days on which your desk let the thie
 ### END HIDDEN TESTS
 
 # %% [markdown] id="report-criteria"
-# Then the memo, 150 to 220 words, for somebody who knows nothing of models and decides in five minutes. Quote the figures of `evidence`. It is marked by a person, two points each:
+# Then the memo, 150 to 220 words, for somebody who knows nothing of models and decides in five minutes. Quote the figures of `evidence`. A person marks it, two points for each row:
 #
 # | criterion | 0 | 1 | 2 |
 # |---|---|---|---|
