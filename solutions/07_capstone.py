@@ -29,6 +29,7 @@ import json
 import time
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from hashlib import sha256
 
 import httpx
@@ -40,7 +41,7 @@ from sklearn.linear_model import Ridge
 
 from lib.cli_safeguards import safeguards
 from lib.delivery import Canary, CanaryStep, Expected, RegistryStages, Wanted, WantedRepository
-from lib.delivery import golden_prices, local_cluster, reconcile, requests_needed
+from lib.delivery import golden_prices, local_cluster, reconcile, requests_needed, smoke
 from lib.delivery.pipeline import DATA
 from lib.delivery.steps import (
     EvaluationOptions,
@@ -256,7 +257,7 @@ SLOWER = 3.0
 # %% id="deliver-it"
 def want(repository, version, expected, by):
     """Commit what both environments shall run, as `by`, and Rita's approval."""
-    canary = Canary(steps=(CanaryStep(share=SHARE, requests=NEEDED),), slower=SLOWER, patience_s=60)
+    canary = Canary(steps=(CanaryStep(share=SHARE, requests=NEEDED),), slower=SLOWER, patience_s=300)
     wanted = Wanted(model=MODEL, version=version, replicas=1, canary=canary)
     repository.want("staging", wanted, by=by, expected=expected)
     repository.want("production", wanted, by=by)
@@ -269,7 +270,7 @@ def settled(repository, cluster):
     for _ in range(2):  # production goes on when staging is done
         reports = reconcile(
             repository, cluster, folder=workspace / "rollouts", stages=RegistryStages(settings, asked_of_versions),
-            wait_s=120, say=print,
+            wait_s=120, ask=partial(smoke, timeout_s=30), say=print,
         )  # fmt: skip
     print(*reports, sep="\n")
     return reports[-1]
@@ -294,8 +295,9 @@ def released(version):
 
 
 with turns("serve") as counted, local_cluster(released) as cluster:
-    want(repository, first.version, first.expected, by="you")
-    settled(repository, cluster)
+    want(repository, first.version, first.expected.model_copy(update={"latency_p95_ms": 3_000}), by="you")
+    if settled(repository, cluster).serving != first.version:
+        raise RuntimeError("version 1 is not in production; the line above says why. Run all again from the top.")
     print("--- customers come, and so does version 2")
     url = cluster.look("production").url
     due_s = [number / 60 for number in range(60 * 120)]  # until they are told to stop
