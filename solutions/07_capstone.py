@@ -85,7 +85,7 @@ from lib.workspace import enter
 import logging
 
 import matplotlib.pyplot as plt
-from matplotlib.dates import DateFormatter, MonthLocator
+from matplotlib.dates import AutoDateLocator, DateFormatter
 
 logging.getLogger("mlflow").setLevel(logging.ERROR)  # its progress lines would hide our results
 plt.rcParams.update({"figure.dpi": 100, "axes.spines.top": False, "axes.spines.right": False})
@@ -321,7 +321,7 @@ print(
 # %% [markdown] id="monitor"
 # ## 5 · Monitor and act: write down now what you will do then
 #
-# The champion moves behind the server that customers will use for the next four months. For sixty days it answers and nobody looks, for houses take weeks to sell and without sales there is nothing to judge. Then your monitor comes each morning: are rows broken, have inputs moved, how large is the
+# The champion moves behind the server that customers will use for the next months. For sixty days it answers and nobody looks, for houses take weeks to sell and without sales there is nothing to judge. Then your monitor comes each morning: are rows broken, have inputs moved, how large is the
 # error on the sales that are known? An alert may start an action. At three in the morning nobody thinks well, so you decide now.
 #
 # **Decide 6: what rings, and what is done.** The error rings when it is *surely*, with the low end of its interval, above `ERROR_LIMIT` times what was accepted, for `FOR_DAYS` days. `ON_ALERT` says what is then done without asking: `"retrain"` (a new version, which must win, and is
@@ -392,7 +392,7 @@ MY_GUESS = ""  # such as "all prices moved, from about day 10 on"
 # ## 6 · Account: who did what, and what it took
 #
 # Four papers that somebody will ask for. The **trail** says who did what; each line is sealed with the one before it. The **ledger** says which version served when, the **card** what the one that answers now is for. The **bill** takes what each phase used of this machine's processor and memory while you ran the cells, and puts it on a
-# server with one core and 2 GiB that was up for the four months.
+# server with one core and 2 GiB that was up for all these days.
 
 # %% id="papers"
 for entry in ActionLog(workspace / "monitoring" / "actions.jsonl").entries():
@@ -445,7 +445,7 @@ seen_after = (right[0].fired.date() - moved).days if right and moved else None
 acted, unacted = lost(record.answered), lost(record.unacted)
 print(f"What happened: {record.truth.note}")
 print(f"You said: {MY_GUESS or 'nothing'}")
-print(f"{len(alerts)} alerts, {len(alerts) - len(right)} of them false.", end=" ")
+print(f"Alerts: {len(alerts)}, of them false: {len(alerts) - len(right)}.", end=" ")
 if moved is None:
     print("There was nothing to see.")
 else:
@@ -458,12 +458,12 @@ print(
 
 # %% [markdown] id="after-told"
 # Three readings. **Delay**: between the day on which it began and your first right alert lie the weeks that houses need to be sold; what you can shorten is only what your own limits add. **Action**: the difference of the two sums is what monitor and training earned together, and in a quiet
-# town that is nothing, or a little less than nothing. **Scale**: compare either with the bill. What is dear in such a system is hardly ever the machine.
+# town that is nothing, or a little less than nothing. **Scale**: compare either with the bill. What is dear in such a system is hardly ever the machine. (And who got no price at all, because the rows were broken, is in none of these sums.)
 
 # %% [markdown] id="dashboard"
 # ## 8 · One page
 #
-# All of it, for somebody who has ten seconds. Shaded is the truth, which no monitor ever gets to see.
+# All of it, for somebody who has ten seconds. Shaded is the truth, which no monitor ever gets to see: darker while the town changes, lighter when it has changed.
 
 # %% id="dashboard-it" folded=true
 BLUE, ORANGE, GREY, GREEN, INK = "#1f6f8b", "#c8553d", "#9aa5b1", "#3a7d44", "#22303c"
@@ -476,7 +476,7 @@ def headline(figure, place, number, words, colour=INK):
 
 
 def draw_traffic(axes):
-    """Requests of each day, and within how many ms 95 % of a week's were answered."""
+    """Answers of each day (what is refused is not among them), and within how many ms 95 % of a week's came."""
     logged = read_predictions(settings.prediction_folder).df().set_index("at").tz_localize(None)
     by_day, by_week = logged.resample("D")["latency_ms"].size(), logged.resample("W")["latency_ms"].quantile(0.95)
     axes.bar(by_day.index, by_day, width=1.0, color="#d5dee3")
@@ -486,7 +486,7 @@ def draw_traffic(axes):
     other.set_ylim(0, 1.2 * by_week.max())
     other.spines[:].set_visible(False)
     other.tick_params(length=0, labelsize=9, colors=BLUE)
-    axes.set_title("Requests a day, and ms for 95 % of them")
+    axes.set_title("Answers a day, and ms for 95 % of them")
 
 
 def draw_money(axes):
@@ -494,7 +494,7 @@ def draw_money(axes):
     for lost_by_day, colour, words in ((unacted, GREY, "nothing done"), (acted, ORANGE, "as you acted")):
         added = lost_by_day.sort_index().cumsum() / 1000
         axes.plot(added, color=colour, lw=2, label=f"{words}: {added.iloc[-1]:,.0f}")
-    axes.set_ylim(0, None)
+    axes.set_ylim(0, 1.4 * max(unacted.sum(), acted.sum()) / 1000)
     axes.legend(frameon=False, fontsize=9, loc="upper left")
     axes.set_title("Lost by wrong prices, thousand EUR")
 
@@ -519,6 +519,9 @@ small = [figure.add_subplot(third) for third in thirds]
 for axes in (error, inputs, lanes, *small):
     style(axes)
 shade([error, inputs, lanes], record)
+if moved and record.truth.ends:
+    for axes in (error, inputs, lanes):
+        axes.axvspan(record.truth.ends, record.ends, color="#f3f6f8", lw=0, zorder=0)
 draw_error(error, record)
 draw_inputs(inputs, record)
 draw_lanes(lanes, record)
@@ -527,16 +530,24 @@ for axes in (error, inputs):
 for axes, draw in zip(small, (draw_traffic, draw_money, draw_bill), strict=True):
     draw(axes)
 for axes in small[:2]:
-    axes.xaxis.set_major_locator(MonthLocator())
-    axes.xaxis.set_major_formatter(DateFormatter("%b"))
+    axes.xaxis.set_major_locator(AutoDateLocator(maxticks=5))
+    axes.xaxis.set_major_formatter(DateFormatter("%d %b"))
 false = len(alerts) - len(right)
 headline(
     figure, 0.06, f"{len(record.releases)}", "versions answered" if len(record.releases) > 1 else "version answered"
 )
-headline(figure, 0.22, f"{len(alerts)}", f"alerts, {false} of them false", ORANGE if false else INK)
+headline(
+    figure,
+    0.22,
+    f"{len(alerts)}",
+    f"{'alert' if len(alerts) == 1 else 'alerts'}, {false} false",
+    ORANGE if false else INK,
+)
 headline(figure, 0.40, "-" if seen_after is None else f"{seen_after} days", "until it was seen")
 headline(figure, 0.57, f"{(unacted.sum() - acted.sum()) / 1000:,.0f}k EUR", "saved by what was done", GREEN)
-headline(figure, 0.78, f"{bill.total.total:,.0f} {bill.prices.currency}", "for the machine, four months")
+headline(
+    figure, 0.78, f"{bill.total.total:,.0f} {bill.prices.currency}", f"for the machine, {SERVING_DAYS + DAYS} days"
+)
 figure.suptitle(f"House prices in the town of number {SEED}", x=0.06, y=0.99, ha="left", fontsize=11, color="#5b6570")
 figure.savefig("dashboard.png", dpi=100)
 plt.show()
