@@ -114,7 +114,7 @@ print(f"ready: {len(story.known(story.serves)):,} sales are known in the town of
 # ## 1 · Track: three recipes, one table
 #
 # It is 1 January 2025. You have the sales of the last two months. First the pipeline's first step keeps those that are sound as a **data version**; then three recipes are trained on it and judged by the same newest sales. Each run records code, data,
-# parameters, environment, metrics and artifacts, so that any of them can be made again. Expect 35,000 to 60,000 EUR of error, and not the same winner in every town.
+# parameters, environment, metrics and artifacts, so that any of them can be made again. Expect 35,000 to 65,000 EUR of error.
 
 # %% id="track-three"
 RECIPES = {
@@ -153,7 +153,7 @@ print(f"{kept.data}: {kept.rows:,} sales, {kept.left_out} left out")
 table.round({"validation RMSE, EUR": 0, "seconds": 1})
 
 # %% [markdown] id="decide-model"
-# **Decide 2: which model goes on.** The smallest error is one reason. That it answers quickly, that you can explain it, that it is trained again in a second when the market turns: these are others. Your recipe is used for each later training, too.
+# **Decide 2: which model goes on.** The smallest error is one reason; that you can explain it and that it answers quickly are others. The forest is what this town has always used, and probably not the best. Your recipe is used for each later training, too.
 
 # %% id="choice"
 CHOSEN = "forest"
@@ -316,7 +316,7 @@ print(
 
 # %% [markdown] id="after-deliver"
 # It does not: a verdict takes `NEEDED` requests at the new version, and these are `NEEDED` customers. A smaller share spreads them over more time, in which somebody may notice something else. What makes harm smaller is a smaller `NEEDED`, and the price of that is a blind eye for
-# rare failures. If version 2 went through here, your machine was so busy that both were slow, or your `SLOWER` is generous; then it is the champion now, and what follows is its story.
+# rare failures. (Ada's model may well be the better one. What is taken back is a *release*: a model and the code around it.) If version 2 went through here, your machine was so busy that both were slow, or your `SLOWER` is generous; then it is the champion now, and what follows is its story.
 
 # %% [markdown] id="monitor"
 # ## 5 · Monitor and act: write down now what you will do then
