@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lib.monitoring.objectives import ACCURACY, AVAILABILITY, DAY_S, HOUR_S, LATENCY
-from lib.monitoring.query import Absent, Age, Both, Increase, Over, Ratio, Series, Together, Under
+from lib.monitoring.query import Absent, Age, Both, Increase, Over, Query, Ratio, Series, Together, Under
 from lib.monitoring.rules import Rule
 
 MINUTE_S = 60.0
@@ -13,8 +13,13 @@ _TROUBLE_OF_SERVER = (
     "NoModel", "AvailabilityBudgetBurning", "AvailabilityBudgetLeaking", "LatencyBudgetBurning", "MonitorSilent",
 )  # fmt: skip
 _TROUBLE_OF_MODEL = ("ModelErrorSevere", "ModelErrorHigh", "ConceptDrift", "DataDrift", "AccuracyBudgetLeaking")
-_LOW = Ratio(Series("monitoring_rmse_low_eur"), Series("monitoring_rmse_reference_eur"))
-_ENOUGH = Over(Series("monitoring_labels"), LEAST_LABELS - 1)
+
+
+def error_above(share: float) -> Query:
+    """Whether the error is surely more than `share` of the accepted one: the low end of its interval, enough labels."""
+    low = Ratio(Series("monitoring_rmse_low_eur"), Series("monitoring_rmse_reference_eur"))
+    return Both(Over(low, share), Over(Series("monitoring_labels"), LEAST_LABELS - 1), on=_OF_VERSION)
+
 
 SERVICE = (
     Rule(
@@ -98,7 +103,7 @@ DATA = (
 MODEL = (
     Rule(
         name="ModelErrorSevere",
-        when=Both(Over(_LOW, 1.5), _ENOUGH, on=_OF_VERSION),
+        when=error_above(1.5),
         severity="page",
         summary="The error of version {version} is at least {value:percent} of what it was when it was accepted.",
         # Back for a release, forward for the world: nothing is put back that errs as much on the same houses.
@@ -108,7 +113,7 @@ MODEL = (
     ),
     Rule(
         name="ModelErrorHigh",
-        when=Both(Over(_LOW, 1.08), _ENOUGH, on=_OF_VERSION),
+        when=error_above(1.08),
         for_s=DAY_S,
         severity="ticket",
         summary="The error of version {version} is at least {value:percent} of what it was when it was accepted.",

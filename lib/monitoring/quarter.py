@@ -9,11 +9,11 @@ from __future__ import annotations
 import getpass
 import json
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, date, datetime, timedelta
 from datetime import time as time_of_day
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -37,7 +37,7 @@ from lib.monitoring.performance import Interval
 from lib.monitoring.record import Answered, Guess, Record, Release
 from lib.monitoring.refusals import Refusals
 from lib.monitoring.respond import Responder, Restraint
-from lib.monitoring.rules import ActionName
+from lib.monitoring.rules import ActionName, Rule
 from lib.monitoring.store import PredictionStore
 from lib.monitoring.story import Story
 from lib.monitoring.trial import WATCHED
@@ -68,6 +68,8 @@ _SWAP_S = 120.0
 Say = Callable[[str], None]
 Train = Callable[[pd.DataFrame], tuple[int | None, str]]
 """From the sales that are known to a candidate's version, or None, and how it was judged, in words."""
+Timed = Callable[[Literal["serve", "monitor"]], AbstractContextManager[object]]
+"""Entered while the server answers ("serve"), and while the monitor looks ("monitor")."""
 
 
 class _Clock:
@@ -91,19 +93,22 @@ def watch_quarter(
     first: Callable[[pd.DataFrame], tuple[int, str]],
     train: Train,
     settings: Settings,
+    rules: Sequence[Rule] = RULES,
     restraints: Mapping[ActionName, Restraint] | None = None,
     safeguards: Safeguards = NONE,
     port: int = 0,
     say: Say = lambda _text: None,
     passed: Callable[[date], None] = lambda _day: None,
+    timed: Timed = lambda _phase: nullcontext(),
 ) -> Record:
     """Go through the story and return what was found and done; `passed` is told of each day.
 
-    The registry of `settings` must not know the served model yet. Raises ServingError for a port that is taken, and
-    what `first` raises, which trains the version that the story begins with.
+    `first` gives the version that the story begins with, from the sales that are known then; one that is no champion
+    yet is promoted. `rules` say what alerts, and what is done about it. Raises ServingError for a port that is taken,
+    and what `first` raises.
     """
     listen(port).close()  # said before anything is trained
-    quarter = _Quarter(story, train, settings, restraints=restraints or {}, safeguards=safeguards, say=say)
+    quarter = _Quarter(story, train, settings, rules=rules, restraints=restraints or {}, safeguards=safeguards, say=say)
     with (
         quarter.served(first, port) as url,
         PredictionStore(settings.root / "monitoring" / "truth.duckdb", matures=MATURES) as store,
@@ -111,13 +116,16 @@ def watch_quarter(
         say(f"{url}/ shows it while it lasts")
         for number in range((story.starts - story.serves).days):
             day = story.serves + timedelta(days=number)
-            quarter.ask(day)
+            with timed("serve"):
+                quarter.ask(day)
             passed(day)
         monitor = quarter.monitor(store)
         looks = []
         for day in story.watched():
-            looks.append(quarter.morning(day, store, monitor))
-            quarter.ask(day)
+            with timed("monitor"):
+                looks.append(quarter.morning(day, store, monitor))
+            with timed("serve"):
+                quarter.ask(day)
             passed(day)
     return quarter.record(looks)
 
@@ -131,12 +139,13 @@ class _Quarter:
         train: Train,
         settings: Settings,
         *,
+        rules: Sequence[Rule],
         restraints: Mapping[ActionName, Restraint],
         safeguards: Safeguards,
         say: Say,
     ) -> None:
         self._story, self._train, self._settings, self._say = story, train, settings, say
-        self._safeguards = safeguards
+        self._rules, self._safeguards = rules, safeguards
         self._clock = clock = _Clock(story.serves, _FIRST_AT)
         self._model, self._figures = settings.served_model, Figures()
         self._log = ActionLog(settings.root / "monitoring" / "actions.jsonl", clock=clock)
@@ -146,7 +155,7 @@ class _Quarter:
             FallBack(self._model, settings, safeguards=safeguards, blamed=self._blamed),
             ManualMode(self._switch, RULE, clock),
         )
-        self._responder = Responder(RULES, actions, self._log, restraints=restraints, tell=self._figures.count_action)
+        self._responder = Responder(rules, actions, self._log, restraints=restraints, tell=self._figures.count_action)
         self._asked: dict[str, str] = {}
         self._answers: dict[str, tuple[float, int]] = {}
         self._labelled = date.min
@@ -161,7 +170,8 @@ class _Quarter:
         """The first version behind a real server, whose address is given."""
         version, said = first(self._story.known(self._story.serves, since=self._since(self._story.serves)))
         self._say(said)
-        self._promote(version)
+        if history(self._model, settings=self._settings)[-1].champion != version:
+            self._promote(version)
         room = control_room(
             self._settings,
             figures=self._figures,
@@ -194,7 +204,7 @@ class _Quarter:
         return Monitor(
             store, self._figures, self._responder, served=lambda: self._served,
             bad_rows=lambda: refusals.share(self._service.metrics.read()),
-            inputs=lambda: inputs,
+            inputs=lambda: inputs, rules=self._rules,
         )  # fmt: skip
 
     def morning(self, day: date, store: PredictionStore, monitor: Monitor) -> Look:
@@ -252,10 +262,11 @@ class _Quarter:
     def record(self, looks: list[Look]) -> Record:
         """All of it, beside the truth."""
         story = self._story
+        answered, unacted = self._true_errors()
         return Record(
             story=story.name, starts=story.starts, ends=story.ends, truth=story.truth, broken=story.broken,
-            looks=tuple(looks), releases=tuple(self._releases), answered=tuple(self._true_errors()),
-            unwatched=tuple(self._unwatched),
+            looks=tuple(looks), releases=tuple(self._releases), answered=tuple(answered),
+            unwatched=tuple(self._unwatched), unacted=tuple(unacted),
         )  # fmt: skip
 
     def _since(self, day: date) -> date:
@@ -336,24 +347,39 @@ class _Quarter:
             }
         )
 
-    def _true_errors(self) -> Iterator[Answered]:
-        """By day, what nobody could know then."""
+    def _true_errors(self) -> tuple[list[Answered], list[Answered]]:
+        """By day, what nobody could know then; and what the first version alone would have erred on the same houses."""
         houses = self._story.houses.set_index("house_id")
         table = pd.DataFrame.from_dict(self._answers, orient="index", columns=["answer", "version"])
-        table = table.join(houses[["listed_on", PRICE]]).dropna()
-        for (day, version), rows in table.groupby(["listed_on", "version"]):
-            errors = rows["answer"].to_numpy(dtype=float) - rows[PRICE].to_numpy(dtype=float)
-            when = pd.Timestamp(str(day)).date()
-            yield Answered(
-                day=when, version=int(str(version)), n=len(rows),
-                near=int((np.abs(errors) <= NEAR * rows[PRICE]).sum()),
-                rmse=float(np.sqrt(np.square(errors).mean())),
-            )  # fmt: skip
+        table = table.join(houses[["listed_on", *FEATURES, PRICE]]).dropna(subset=[PRICE])
+        first = self._releases[0].version
+        alone = _answers(_run_of(self._model, first, self._settings), table, settings=self._settings)
+        return list(_by_day(table)), list(_by_day(table.assign(answer=alone, version=first)))
+
+
+def _by_day(table: pd.DataFrame) -> Iterator[Answered]:
+    """Each day's answers of each version against what was paid."""
+    for (day, version), rows in table.groupby(["listed_on", "version"]):
+        errors = rows["answer"].to_numpy(dtype=float) - rows[PRICE].to_numpy(dtype=float)
+        yield Answered(
+            day=pd.Timestamp(str(day)).date(), version=int(str(version)), n=len(rows),
+            near=int((np.abs(errors) <= NEAR * rows[PRICE]).sum()),
+            rmse=float(np.sqrt(np.square(errors).mean())),
+        )  # fmt: skip
+
+
+def _run_of(model: str, version: int, settings: Settings) -> str:
+    return next(entry.run_id for entry in history(model, settings=settings) if entry.version == version)
+
+
+def _answers(run_id: str, rows: pd.DataFrame, *, settings: Settings) -> NDArray[np.float64]:
+    """What the model of a run says of these houses."""
+    inputs = json.loads(rows[list(FEATURES)].to_json(orient="records"))
+    return np.asarray(predict(run_id, inputs, settings=settings), dtype=np.float64)
 
 
 def _held_out(model: str, version: int, *, settings: Settings) -> tuple[pd.DataFrame, NDArray[np.float64]]:
     """The sales that came last and that the version was not trained on, and what it answers for them."""
-    entry = next(each for each in history(model, settings=settings) if each.version == version)
-    rows = pd.concat([rows_of_run(entry.run_id, part, settings=settings) for part in ("validation", "test")])
-    inputs = json.loads(rows[list(FEATURES)].to_json(orient="records"))
-    return rows, np.asarray(predict(entry.run_id, inputs, settings=settings), dtype=np.float64)
+    run_id = _run_of(model, version, settings)
+    rows = pd.concat([rows_of_run(run_id, part, settings=settings) for part in ("validation", "test")])
+    return rows, _answers(run_id, rows, settings=settings)

@@ -30,21 +30,21 @@ def draw_quarter(record: Record) -> Figure:
     figure, _ = canvas(width=11, height=9)
     figure.clear()
     raised = record.raised()
-    lanes = _lanes(record, raised)
-    panels = figure.subplots(3, 1, sharex=True, height_ratios=[3.2, 1.5, 0.6 + 0.3 * len(lanes)])
+    panels = figure.subplots(3, 1, sharex=True, height_ratios=[3.2, 1.5, 0.6 + 0.3 * len(_lanes(record, raised))])
     for axes in panels:
-        _style(axes)
-    _shade(panels, record)
-    _draw_error(panels[0], record)
-    _draw_inputs(panels[1], record)
-    _draw_lanes(panels[2], record, raised, lanes)
+        style(axes)
+    shade(panels, record)
+    draw_error(panels[0], record)
+    draw_inputs(panels[1], record)
+    draw_lanes(panels[2], record)
     false = sum(not alert.justified for alert in raised)
     title = f"Story “{record.story}”: {len(raised)} alerts, {false} of them false"
     panels[0].set_title(title, loc="left", fontsize=11, color=INK, pad=24)
     return figure
 
 
-def _style(axes: Axes) -> None:
+def style(axes: Axes) -> None:
+    """As the panels of a quarter look."""
     axes.spines[["top", "right"]].set_visible(False)
     axes.spines[["left", "bottom"]].set_color(PALE)
     axes.tick_params(colors=INK, length=0, labelsize=9)
@@ -52,8 +52,8 @@ def _style(axes: Axes) -> None:
     axes.set_axisbelow(True)
 
 
-def _shade(panels: Sequence[Axes], record: Record) -> None:
-    """What really happened, named once at the top."""
+def shade(panels: Sequence[Axes], record: Record) -> None:
+    """What really happened, named once at the top of the first panel."""
     moves, first = record.truth.starts, _first(record)
     events = [(moves, record.truth.ends or record.ends, _MOVED, f"market: {record.truth.scenario}")] if moves else []
     if record.broken is not None:
@@ -70,7 +70,8 @@ def _shade(panels: Sequence[Axes], record: Record) -> None:
         )  # fmt: skip
 
 
-def _draw_error(axes: Axes, record: Record) -> None:
+def draw_error(axes: Axes, record: Record) -> None:
+    """The error of the answers: in truth, as known by late labels, as accepted, as estimated; and the releases."""
     weeks = record.weeks()
     places = _places(week[len(week) // 2].day for week in weeks)
     axes.plot(places, [mean(week) for week in weeks], color=_TRUE, linewidth=2.2, label="in truth, mean of a week")
@@ -120,7 +121,8 @@ def _draw_estimate(axes: Axes, record: Record) -> None:
         axes.plot(places, [each.value for each in found], color=_GUESSED, linewidth=1.4, label=label)
 
 
-def _draw_inputs(axes: Axes, record: Record) -> None:
+def draw_inputs(axes: Axes, record: Record) -> None:
+    """How far the inputs lie from the history, and the share of broken rows."""
     looks = [look for look in record.looks if look.excess is not None]
     axes.plot(_places(look.at for look in looks), [look.excess or 0.0 for look in looks], color=ACCENT, linewidth=1.4)
     axes.axhline(1, color=INK, linewidth=1, linestyle="--")
@@ -142,7 +144,10 @@ def _lanes(record: Record, raised: Sequence[Raised]) -> list[str]:
     return list(dict.fromkeys([*(alert.rule for alert in raised), *actions]))
 
 
-def _draw_lanes(axes: Axes, record: Record, raised: Sequence[Raised], lanes: Sequence[str]) -> None:
+def draw_lanes(axes: Axes, record: Record) -> None:
+    """A lane for each alert and each action, over the days of the record."""
+    raised = record.raised()
+    lanes = _lanes(record, raised)
     for alert in raised:
         end = alert.resolved or datetime.combine(record.ends, alert.fired.timetz())
         colour = PALE if alert.muted else ACCENT if alert.justified else WARN

@@ -63,7 +63,8 @@ class Raised(Frozen):
 class Record(Frozen):
     """JSON in and out. The truth is the market's: nothing that was done could see it.
 
-    `unwatched` is what would have been guessed before the quarter began.
+    `unwatched` is what would have been guessed before the quarter began, and `unacted` what the version that the story
+    began with would have erred on the same houses, had nothing been done.
     """
 
     story: str
@@ -75,6 +76,7 @@ class Record(Frozen):
     releases: tuple[Release, ...]
     answered: tuple[Answered, ...]
     unwatched: tuple[Guess, ...] = ()
+    unacted: tuple[Answered, ...] = ()
 
     @property
     def guesses(self) -> list[Guess]:

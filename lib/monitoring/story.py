@@ -67,18 +67,20 @@ def tell(
     seed: int = 0,
     days: int = QUARTER_DAYS,
     serving_days: int = SERVING_DAYS,
+    moves: int | None = None,
 ) -> Story:
     """The story "quarter", or a scenario of lib.market by its name.
 
     In "quarter" the price level falls by a fifth (`regime`), and for some days a supplier sends areas in square feet
     (taken from `schema_break`). What moves prices sets in twelve weeks before the quarter, for it is seen in labels
-    alone, and these come late; what moves the inputs sets in on its 20th day. Raises DataError for another name.
+    alone, and these come late; what moves the inputs sets in on its 20th day. `moves` is another day of the quarter for
+    it, below 0 before that begins. Raises DataError for another name.
     """
     if name != "quarter" and name not in SCENARIOS:
         raise DataError(f"no story is named {name!r}. Choose quarter or one of {', '.join(SCENARIOS)}.")
     scenario = "regime" if name == "quarter" else name
     starts = START + timedelta(days=HISTORY_DAYS + serving_days)
-    drawn = _days(scenario, starts, days)
+    drawn = _days(scenario, starts, days, moves)
     market = simulate(scenario, rows=rows_a_day * drawn, days=drawn, seed=seed, start=START)
     houses, broken = market.houses, None
     if name == "quarter" and days > BROKEN_DAY:
@@ -92,14 +94,14 @@ def tell(
     )  # fmt: skip
 
 
-def _days(scenario: str, starts: date, days: int) -> int:
+def _days(scenario: str, starts: date, days: int, moves: int | None) -> int:
     """How long a market must be drawn for its move to set in when the story wants it; never less than the quarter."""
     least = (starts - START).days + days + AFTER_DAYS
     truth = simulate(scenario, rows=1, days=1_000, start=START).truth
     share = (truth.starts - START).days / 1_000 if truth.starts else 0.0
     if not share:
         return least
-    wanted = (starts - START).days + _EARLIER.get(truth.kind, _LATER)
+    wanted = (starts - START).days + (_EARLIER.get(truth.kind, _LATER) if moves is None else moves)
     return math.ceil(wanted / share)
 
 

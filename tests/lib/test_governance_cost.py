@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
+import psutil
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -20,6 +22,7 @@ from lib.governance.cost_allocate import Capacity, Costs, allocate, usage_costs
 from lib.governance.cost_meter import metered
 from lib.governance.cost_prices import Prices, read_prices
 from lib.governance.cost_project import Projection, budget_state, by_period, project
+from lib.governance.cost_turns import Turns
 from lib.governance.cost_usage import Usage, UsageLog
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -201,3 +204,26 @@ def test_the_monitor_is_told_what_a_month_costs_of_its_budget(tmp_path):
     for amount in ("0", "nan"):
         with pytest.raises(SystemExit):
             _parser().parse_args([*words, "--budget", amount])
+
+
+def test_a_turn_within_a_turn_is_charged_alone(tmp_path):
+    """Whoever interrupts pays for it, and the interrupted does not, also when it fails."""
+
+    def fail() -> None:
+        with turns("train", version=3) as counted:
+            counted.predictions = 2
+            while time.process_time() < before + 0.3:
+                pass
+            raise ZeroDivisionError
+
+    log = UsageLog(tmp_path / "usage.jsonl")
+    turns, before = Turns(log), time.process_time()
+    with turns("monitor"), pytest.raises(ZeroDivisionError):
+        fail()
+    taken = time.process_time() - before
+    train, monitor = log.entries()
+    assert (train.phase, train.version, train.predictions) == ("train", 3, 2)
+    assert (monitor.phase, monitor.version) == ("monitor", None)
+    assert train.cpu_s > 0.25 > monitor.cpu_s
+    assert train.cpu_s + monitor.cpu_s <= taken
+    assert 0 < train.memory_gib_s < train.wall_s * psutil.virtual_memory().total / 2**30

@@ -113,6 +113,20 @@ def test_what_moved_is_found_acted_upon_and_undone(watched):
     assert (ledger[-1].champion, ledger[-1].approver) == (2, "the approver of this story")
 
 
+def test_what_would_have_been_is_told(watched):
+    """The first version's errors on the same houses: as they were until it was replaced, larger in the end."""
+    _, record, _, _ = watched
+    since = record.releases[1].day
+    before = [[each for each in days if each.day < since] for days in (record.answered, record.unacted)]
+    assert [(each.day, each.n, each.near) for each in before[0]] == [
+        (each.day, each.n, each.near) for each in before[1]
+    ]
+    assert {each.version for each in record.unacted} == {1}
+    assert sum(each.n for each in record.unacted) == sum(each.n for each in record.answered)
+    by_day = {each.day: each.rmse for each in record.unacted}
+    assert all(each.rmse != by_day[each.day] for each in record.answered if each.version == 2)
+
+
 def test_the_control_room_shows_the_story(watched):
     """The same figures, actions and alerts, on the story's day."""
     told, record, _, page = watched
@@ -194,6 +208,9 @@ def test_stories_move_when_they_should():
             assert told.starts < told.truth.starts < told.starts + timedelta(days=25)
         if kind == "concept":
             assert told.serves <= told.truth.starts < told.starts
+    for name in ("regime", "jump"):
+        told = tell(name, rows_a_day=2, serving_days=60, moves=-50)
+        assert abs((told.truth.starts - told.starts).days + 50) <= 1
     with pytest.raises(DataError, match="no story is named 'sad'"):
         tell("sad", rows_a_day=2)
 
