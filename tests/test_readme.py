@@ -1,4 +1,4 @@
-"""What the READMEs and guides show works as they say: commands exist, files are there, code runs, links lead somewhere."""
+"""What the READMEs and guides show works as they say: commands exist, files are there, code runs, links lead on."""
 
 from __future__ import annotations
 
@@ -23,10 +23,8 @@ from lib.cli import _parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-PAGES = sorted(
-    [*ROOT.glob("*.md"), *ROOT.glob("assets/release/*.md"), *ROOT.glob("lib/*.md")]
-    + [*ROOT.glob("labs/guide/**/*.md"), *ROOT.glob("solutions/guide/*.md")]
-)
+READ = ("*.md", "assets/release/*.md", "lib/*.md", "labs/guide/**/*.md", "solutions/guide/*.md")
+PAGES = sorted(page for pattern in READ for page in ROOT.glob(pattern))
 COMMANDS = [
     line.partition("#")[0].strip()
     for page in PAGES
