@@ -45,11 +45,11 @@ def page(course: Course) -> str:
     for module in course.modules:
         lab = load_lab(course, module.id)
         parts.append(f"## {module.id} · {module.title}\n")
-        wrong = known_submissions(course, module.id, "wrong")
-        for cell in lab.cells:
-            mistakes = [known for known in wrong if next(iter(read_cells(known.path))) == cell.id]
-            if mistakes:
-                parts.append(task_part(lab, cell, mistakes))
+        mistakes: dict[str, list[Known]] = {}
+        for known in known_submissions(course, module.id, "wrong"):
+            first, *_ = read_cells(known.path)
+            mistakes.setdefault(first, []).append(known)
+        parts += [task_part(lab, cell, mistakes[cell.id]) for cell in lab.cells if cell.id in mistakes]
     return "\n".join(parts)
 
 
