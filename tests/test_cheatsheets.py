@@ -1,4 +1,4 @@
-"""The cheat sheets: one a module, each a page, and their examples run."""
+"""The cheat sheets: one a module, each a page; their examples run, and those of the self-check."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from autograder.course import load_course
 
 ROOT = Path(__file__).parents[1]
 SHEETS = sorted((ROOT / "labs" / "guide" / "cheatsheets").glob("*.md"))
+EXAMPLES = [*SHEETS, ROOT / "labs" / "guide" / "prerequisites.md"]
 PARTS = ["Commands and calls", "Formulas", "Three classic mistakes", "When … do …"]
 
 
@@ -32,9 +33,9 @@ def test_a_sheet_has_the_same_parts_and_fits_on_a_page(sheet: Path) -> None:
 
 
 def test_examples_run(tmp_path: Path) -> None:
-    """Each sheet's Python runs from the top in a folder of its own; all in one process, which imports MLflow once."""
+    """Each page's Python runs from the top in a folder of its own; all in one process, which imports MLflow once."""
     program = ["import os"]
-    for sheet in SHEETS:
+    for sheet in EXAMPLES:
         (tmp_path / sheet.stem).mkdir()
         code = "\n".join(blocks(sheet, "python"))
         program += [
@@ -46,7 +47,7 @@ def test_examples_run(tmp_path: Path) -> None:
         [sys.executable, "-c", "\n".join(program)], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    assert re.findall(r"^(\w+) ran$", done.stdout, re.MULTILINE) == [sheet.stem for sheet in SHEETS]
+    assert re.findall(r"^(\w+) ran$", done.stdout, re.MULTILINE) == [sheet.stem for sheet in EXAMPLES]
 
 
 def test_yaml_of_the_sheets_is_yaml() -> None:
