@@ -15,7 +15,6 @@ from autograder.audit.known import Known, known_submissions
 from autograder.build import load_lab
 from autograder.course import Course, load_course
 from autograder.models import Cell, Lab
-from autograder.source import read_cells
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "solutions" / "guide" / "common_mistakes.md"
@@ -47,8 +46,8 @@ def page(course: Course) -> str:
         parts.append(f"## {module.id} · {module.title}\n")
         mistakes: dict[str, list[Known]] = {}
         for known in known_submissions(course, module.id, "wrong"):
-            first, *_ = read_cells(known.path)
-            mistakes.setdefault(first, []).append(known)
+            first = re.search(r'^# %% id="([\w-]+)"', known.path.read_text("utf-8"), re.MULTILINE)
+            mistakes.setdefault(first[1], []).append(known)
         parts += [task_part(lab, cell, mistakes[cell.id]) for cell in lab.cells if cell.id in mistakes]
     return "\n".join(parts)
 
