@@ -55,9 +55,10 @@ lock: $(READY)  ## pin every package again, by hash, after pyproject.toml change
 	$(COMPILE) pyproject.toml --extra dev --constraint requirements.lock --output-file requirements-dev.lock
 	$(COMPILE) --group pyproject.toml:serving --constraint requirements-dev.lock --output-file requirements-serving.lock
 
-assets: $(READY)  ## draw the overview picture, write the sample class, the manifests, the alert rules and the boards
+assets: $(READY)  ## draw the overview picture, write the sample class, the common mistakes, the manifests, the alert rules and the boards
 	@python assets/draw_overview.py
 	@python assets/make_sample_class.py
+	@python assets/write_common_mistakes.py
 	@python assets/write_kubernetes.py
 	@python assets/write_monitoring.py
 

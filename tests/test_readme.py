@@ -1,4 +1,4 @@
-"""What the README shows works as it says: its commands exist, its files are there, its code runs."""
+"""What the READMEs and guides show works as they say: commands exist, files are there, code runs, links lead on."""
 
 from __future__ import annotations
 
@@ -23,10 +23,12 @@ from lib.cli import _parser
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text("utf-8")
-STUDENTS_README = (ROOT / "assets" / "release" / "README.md").read_text("utf-8")
+READ = ("*.md", "assets/release/*.md", "lib/*.md", "labs/guide/**/*.md", "solutions/guide/*.md")
+PAGES = sorted(page for pattern in READ for page in ROOT.glob(pattern))
 COMMANDS = [
     line.partition("#")[0].strip()
-    for block in re.findall(r"```bash\n(.*?)```", README + STUDENTS_README, re.DOTALL)
+    for page in PAGES
+    for block in re.findall(r"```bash\n(.*?)```", page.read_text("utf-8"), re.DOTALL)
     for line in block.splitlines()
 ]
 MAKE = sorted({command for command in COMMANDS if command.startswith("make ")})
@@ -36,7 +38,7 @@ AUTOGRADER = sorted({command for command in COMMANDS if command.startswith(".ven
 
 @pytest.mark.parametrize("command", MAKE)
 def test_make_targets_exist(command: str) -> None:
-    """Every `make` command of the READMEs can be planned here."""
+    """Every `make` command of the pages can be planned here."""
     subprocess.run([*shlex.split(command), "-n"], cwd=ROOT, check=True, capture_output=True)
 
 
@@ -63,10 +65,34 @@ def test_lib_commands_parse(command: str) -> None:
         assert not isinstance(value, Path) or value.parts[0] == "out" or (ROOT / value).exists(), value
 
 
-def test_links_lead_somewhere() -> None:
-    """Relative links of the README point at files of the repository."""
-    for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", README):
-        assert (ROOT / target).exists(), target
+@pytest.mark.parametrize(
+    "page",
+    [page for page in PAGES if page.parent != ROOT / "assets" / "release"],  # its links are those of the release, below
+    ids=lambda page: str(page.relative_to(ROOT)),
+)
+def test_links_lead_somewhere(page: Path) -> None:
+    """Relative links point at files of the repository, and at headings that these have."""
+    for target, heading in links(page):
+        assert target.exists(), target
+        assert not heading or heading in anchors(target), f"{target.name}#{heading}"
+
+
+def links(page: Path) -> list[tuple[Path, str]]:
+    """The relative links of a page outside its code: the file each names (its own, if none), and the heading."""
+    text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text("utf-8"), flags=re.DOTALL)
+    found = re.findall(r"\]\((?!https?:|mailto:)([^)#\s]*)#?([^)\s]*)\)", text)
+    return [((page.parent / target).resolve() if target else page, heading) for target, heading in found]
+
+
+def anchors(page: Path) -> set[str]:
+    """The headings of a page as GitHub links them: lower case, words joined by hyphens, the rest dropped."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text("utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).strip().replace(" ", "-") for heading in headings}
+
+
+def test_the_readme_is_short() -> None:
+    """A stranger reads it to the end; depth is in the guides."""
+    assert len(README.splitlines()) <= 160
 
 
 def test_every_module_of_the_course_is_in_the_table() -> None:
@@ -77,7 +103,7 @@ def test_every_module_of_the_course_is_in_the_table() -> None:
 
 def test_python_example_runs(tmp_path: Path) -> None:
     """The example of `lib` prints an error in EUR and an equal replay, then the champion and how it came there."""
-    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "lib" / "README.md").read_text("utf-8"), re.DOTALL)
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     replayed, promoted = done.stdout.splitlines()
@@ -85,11 +111,12 @@ def test_python_example_runs(tmp_path: Path) -> None:
     assert re.fullmatch(r"1 3 · .* UTC · you: version 1 Staging → Production \(approved by rita\)", promoted)
 
 
-@pytest.fixture
-def release(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder that students get."""
-    write_release(load_course(ROOT), tmp_path / "release")
-    return tmp_path / "release"
+    folder = tmp_path_factory.mktemp("students") / "release"
+    write_release(load_course(ROOT), folder)
+    return folder
 
 
 def test_release_gives_nothing_away(release: Path) -> None:
@@ -107,6 +134,14 @@ def test_release_gives_nothing_away(release: Path) -> None:
         "nbgrader_config.py",
     }
     assert {"Makefile", "requirements.lock", "environment.yml", "README.md", "lab.py"} <= names
+
+
+def test_links_of_the_release_stay_in_it(release: Path) -> None:
+    """What students read points at nothing that only the instructor has."""
+    for page in (*release.glob("*.md"), *release.glob("lib/*.md"), *release.glob("labs/guide/**/*.md")):
+        for target, _ in links(page):
+            assert target.exists(), f"{page.relative_to(release)}: {target}"
+            assert target.is_relative_to(release), target
 
 
 def test_labs_run_from_the_release(release: Path) -> None:

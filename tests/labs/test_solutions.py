@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from autograder.audit.known import Known, points_by_rubric
+from autograder.grading import ModuleGrader
 from autograder.merge import Submission
 from autograder.models import Outcome
+from autograder.trial import whole_submission
 from tests.labs.conftest import reasons
 from tests.labs.submissions import COURSE, MODULES, known, same_task, together
+
+KEYED = re.compile(r'^# %% id="(theory|code)-[\w-]+" answer="\w+".* points=(\d+)', re.MULTILINE)
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -35,3 +41,29 @@ def test_other_right_answers_keep_everything(submissions: list[Known], grade) ->
     """Right answers written quite differently lose nothing; those to different tasks are handed in together."""
     graded = grade(submissions[0].module, *(each.path for each in submissions))
     assert points_by_rubric(graded) == COURSE.rubric, reasons(graded)
+
+
+def test_a_second_cohort_is_graded_alike(grader) -> None:
+    """With the parameters that the instructor's guide gives for the next time the solution earns the same."""
+    guide = (COURSE.root / "solutions" / "guide" / "second_cohort.md").read_text("utf-8")
+    rows = re.findall(
+        r"^\| (\w+) \| `SEED = (\d+), ROWS = (\d+)` \| `SEED = (\d+), ROWS = (\d+)` \|", guide, re.MULTILINE
+    )
+    first = {name: {"SEED": int(seed), "ROWS": int(number)} for name, seed, number, *_ in rows}
+    assert first == {module.id: module.parameters for module in COURSE.modules}
+    name, *_, seed, number = rows[0]
+    changed = COURSE[name].model_copy(update={"parameters": {"SEED": int(seed), "ROWS": int(number)}})
+    course = COURSE.model_copy(update={"modules": (changed, *COURSE.modules[1:])})
+    again = ModuleGrader(course, name, sandbox=grader(name).sandbox)
+    graded = again.grade_submission(whole_submission(again), "solution").grade
+    assert points_by_rubric(graded) == COURSE.rubric, reasons(graded)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_guide_counts_what_could_be_copied(module: str) -> None:
+    """The points of questions with a key, which are the same for everybody, as the guide says."""
+    text = COURSE.source(module).read_text("utf-8")
+    keyed = [(rubric, int(points)) for rubric, points in KEYED.findall(text)]
+    counts = sum(points for _, points in keyed), sum(points for rubric, points in keyed if rubric == "theory")
+    guide = (COURSE.root / "solutions" / "guide" / "second_cohort.md").read_text("utf-8")
+    assert "| {} | {} | {} |".format(module, *counts) in guide

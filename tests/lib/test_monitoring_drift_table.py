@@ -72,9 +72,9 @@ def test_the_table_follows_from_its_runs(published):
         assert row.missed == missed
 
 
-def test_the_readme_quotes_the_table(published):
-    """Each figure of the README's paragraph on drift is the table's."""
-    said = " ".join((ROOT / "README.md").read_text("utf-8").split())
+def test_the_guide_quotes_the_table(published):
+    """Each figure of the operator's guide's paragraph on drift is the table's."""
+    said = " ".join((ROOT / "lib" / "README.md").read_text("utf-8").split())
     stable, seasonal, slide, pair = published.bars
     assert (
         f"{stable.found:.2f} false alarms a year in stable markets (up to {stable.high:.2f} are not excluded)" in said
