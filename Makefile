@@ -22,8 +22,9 @@ need_free_port = [ -z "$(1)" ] || ! (exec 3<>/dev/tcp/127.0.0.1/$(1)) 2>/dev/nul
 .DEFAULT_GOAL := help
 .PHONY: help setup lab submit mlflow serve autoscale pipeline ct deliver cluster monitor report cost clean
 
+##@ Begin
 help:  ## list what make can do
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^##@ / { print "\n" substr($$0, 5) } /^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: $(READY)  ## make .venv from the lock (PYTHON=python3.12 and VENV=folder choose others)
 	@echo "$(VENV) is ready"
@@ -31,6 +32,7 @@ setup: $(READY)  ## make .venv from the lock (PYTHON=python3.12 and VENV=folder 
 $(READY): $(LOCKS) pyproject.toml $(wildcard .ci/*)
 	@PYTHON="$(PYTHON)" VENV="$(VENV)" .ci/setup
 
+##@ Learn
 lab: $(READY)  ## open the labs in JupyterLab, at the start page (PORT=8888)
 	@$(call need_free_port,$(PORT))
 	@OMP_NUM_THREADS=1 JUPYTER_CONFIG_PATH="$(CURDIR)/.jupyter" JUPYTERLAB_WORKSPACES_DIR="$(CURDIR)/out/jupyter" \
@@ -44,8 +46,10 @@ submit: $(READY)  ## pack a lab for handing in, and hear what is missing (MODULE
 mlflow: $(READY)  ## show a lab's runs in MLflow's own pages (MODULE=01_tracking PORT=5000)
 	@[ -f out/labs/$(MODULE)/mlflow.db ] || { \
 		echo "out/labs/$(MODULE) has no runs yet: run the lab first (make lab), or name another with MODULE=."; exit 1; }
+	@$(call need_free_port,$(or $(PORT),5000))
 	@cd out/labs/$(MODULE) && mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1
 
+##@ Operate
 serve: $(READY)  ## answer predictions with the registry's champion on this machine (PORT=8000 AUTH=1 SERVE_OPTIONS="--workers 2")
 	@python -m lib serve --port $(or $(PORT),8000) $(if $(filter 1,$(AUTH)),--auth) $(SERVE_OPTIONS)
 
@@ -73,7 +77,11 @@ report: $(READY)  ## Evidently's drift report, as a page and as numbers (REPORT_
 cost: $(READY)  ## what some rounds of work cost on this machine, by phase and per 1,000 predictions (COST_OPTIONS="--budget 5")
 	@python -m lib cost $(COST_OPTIONS)
 
-clean:  ## remove what commands made: out/ and caches, but not the environment
+##@ Clean up
+clean:  ## remove out/, where all that commands make lies, and caches, after asking (YES=1 does not ask)
+	@[ "$(YES)" = 1 ] || { \
+		echo "out/ holds your runs, grades and servers' state, and the secret of the grading ($$(du -sh out 2>/dev/null | cut -f1))."; \
+		read -r -p "Remove it and the caches? [y/N] " answer; [ "$$answer" = y ]; } || { echo "Nothing was removed."; exit 1; }
 	rm -rf out .pytest_cache .mypy_cache .ruff_cache .hypothesis .import_linter_cache .coverage
 	find . -path './$(VENV)' -prune -o \( -name __pycache__ -o -name .ipynb_checkpoints \) -type d -prune -exec rm -rf {} +
 

@@ -9,6 +9,7 @@ COMPILE := uv pip compile --universal --generate-hashes --no-header --no-emit-in
 
 .PHONY: demo class build release test soak lint score audit bench drift-table lock assets image staging production secrets
 
+##@ Teach
 demo: $(READY)  ## grade a sample class of module 01 into out/demo
 	@walls=; autograder walls || { walls=--no-sandbox; echo "This class is ours: grading it without walls."; }; \
 	autograder grade assets/sample_class --out out/demo --marks assets/sample_class/marks.csv $$walls
@@ -24,6 +25,7 @@ build: $(READY)  ## write both notebooks of every module from its source
 release: $(READY)  ## write what students get to out/release
 	@autograder release --out out/release
 
+##@ Build on it
 test: $(READY)  ## run all tests and replay the solution notebooks (TESTS=path JOBS=1 for less)
 	@pytest -n $(JOBS) --dist loadfile --no-loadscope-reorder --durations 20 --nbval $(addprefix --nbval-sanitize-with=,$(wildcard assets/nbval.cfg)) $(TESTS)
 
@@ -62,6 +64,7 @@ assets: $(READY)  ## draw the overview picture, write the sample class, the comm
 	@python assets/write_kubernetes.py
 	@python assets/write_monitoring.py
 
+##@ Ship the server
 image:  ## build the server's container image with podman or docker (BASE=image IMAGE=mlops-server ARCHIVE=file)
 	@BASE="$(BASE)" IMAGE="$(IMAGE)" ARCHIVE="$(ARCHIVE)" .ci/image
 

@@ -54,10 +54,12 @@ def run(*command: str, **options) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
-def make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+def make(folder: Path, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
     """Call make as a person would, without the variables of a make around the tests."""
     inherited = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHON", "VENV", "TESTS", "JOBS", "MODULE"}
-    return run("make", *arguments, cwd=folder, env={k: v for k, v in os.environ.items() if k not in inherited})
+    return run(
+        "make", *arguments, cwd=folder, input=said, env={k: v for k, v in os.environ.items() if k not in inherited}
+    )
 
 
 def find_python(tools: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -149,15 +151,26 @@ def test_mlflow_serves_a_lab_s_runs_on_this_machine_only(course):
     assert "ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port 5050" in done.stdout
 
 
-def test_clean_keeps_the_environment(course):
-    """What commands made goes; what took long to install stays."""
+@pytest.mark.parametrize(("arguments", "answer"), [((), "y\n"), (("YES=1",), "")])
+def test_clean_keeps_the_environment(course, arguments, answer):
+    """What commands made goes, once that is wanted; what took long to install stays."""
     for folder in ("out/demo", ".pytest_cache", "lib/__pycache__", ".venv/lib/__pycache__"):
         (course / folder).mkdir(parents=True)
-    assert make(course, "clean").returncode == 0
+    assert make(course, "clean", *arguments, said=answer).returncode == 0
     assert not (course / "out").exists()
     assert not (course / ".pytest_cache").exists()
     assert not (course / "lib/__pycache__").exists()
     assert (course / ".venv/lib/__pycache__").exists()
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", ""])
+def test_clean_removes_nothing_unasked(course, answer):
+    """Whoever says no, or nothing, keeps a term's grades."""
+    (course / "out/class").mkdir(parents=True)
+    done = make(course, "clean", said=answer)
+    assert done.returncode != 0
+    assert "Nothing was removed." in done.stdout
+    assert (course / "out/class").exists()
 
 
 def test_a_shim_that_fails_is_passed_over(tools):
