@@ -170,7 +170,7 @@ def theory_budget(target, events_a_day, bad):
 
 # %% id="theory-budget-check" check="theory-budget" points=3
 expect(
-    list(theory_budget(target=0.995, events_a_day=200_000, bad=[500, 500, 2_000, 4_000, 6_000])),
+    theory_budget(target=0.995, events_a_day=200_000, bad=[500, 500, 2_000, 4_000, 6_000]),
     [17 / 30, 4.0, 4.25],
     given="99.5 % of 200,000 a day; bad: 500, 500, 2,000, 4,000, 6,000",
     rel=1e-9,
@@ -409,12 +409,10 @@ def theory_psi(reference, window, edges):
 
 # %% id="theory-psi-check" check="theory-psi" points=4
 expect(
-    list(
-        theory_psi(
-            [50, 60, 70, 80, 90, 100, 110, 120, 130, 140],
-            [45, 70, 80, 90, 100, 100, 135, 140, 150, 160],
-            [70, 100, 130],
-        )
+    theory_psi(
+        [50, 60, 70, 80, 90, 100, 110, 120, 130, 140],
+        [45, 70, 80, 90, 100, 100, 135, 140, 150, 160],
+        [70, 100, 130],
     ),
     [0.3 * math.log(2) + 0.1 * math.log(1.5), 3],
     given="the ten houses above against the other ten, edges 70, 100, 130",
@@ -848,6 +846,7 @@ chance = np.random.default_rng(seed())
 many = pd.DataFrame({"area_m2": chance.lognormal(4.6, 0.4, 12_000).round(1)})
 more = pd.DataFrame({"area_m2": (chance.lognormal(4.6, 0.4, 12_000) * 1.04).round(1)})
 found = look(many, more, {"area_m2": 0.15})
+require(isinstance(found, dict), f"look returns a dict, one entry for each column; got {type(found).__name__}")
 expect(
     found["area_m2"]["drifted"],
     False,
@@ -1017,6 +1016,7 @@ says = houses[PRICE] * (1 + 0.13 * chance.standard_normal(len(houses)))
 predictions, labels = land_registry(chance, houses, says, days=150)
 today = int(chance.integers(115, 135))
 found = performance(predictions, labels, today)
+require(isinstance(found, dict), f"performance returns a dict of figures; got {type(found).__name__}")
 first = {request: (day, band, predicted) for request, day, band, predicted in reversed(predictions.to_numpy().tolist())}
 mature = {request: about for request, about in first.items() if about[0] <= today - 60}
 prices = {}

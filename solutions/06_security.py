@@ -282,7 +282,7 @@ table = [("1", "30s", "car"), ("1", "30s", "bus"), ("1", "40s", "car"), ("2", "3
 table += [("2", "30s", "bus"), ("1", "40s", "bus"), ("2", "40s", "bus")]
 rows = [dict(zip(("ward", "age", "goes_by"), row, strict=True)) for row in table]
 expect(
-    [list(theory_k([dict(row) for row in rows], ["ward", "age"], least)) for least in (2, 3)],
+    [theory_k([dict(row) for row in rows], ["ward", "age"], least) for least in (2, 3)],
     [[1, 1], [1, 5]],
     given=f"{table}, by ward and age; least 2, then 3",
     slip="the groups have 2, 2, 3 and 1 rows; a group that is too small goes as a whole",
@@ -509,7 +509,7 @@ def theory_copy(answers, requests_a_minute, rows_a_request, rows_an_hour):
 
 # %% id="theory-copy-check" check="theory-copy" points=3
 expect(
-    [list(theory_copy(60_000, 60, 1_000, limit)) for limit in (None, 500)],
+    [theory_copy(60_000, 60, 1_000, limit) for limit in (None, 500)],
     [[1 / 60, 1], [120.0, 5]],
     given="60,000 answers, 60 requests a minute of 1,000 rows; rows not counted, then 500 an hour",
     rel=1e-9,
@@ -603,7 +603,7 @@ def theory_cost(cores, hours, price, used, predictions):
 
 # %% id="theory-cost-check" check="theory-cost" points=4
 expect(
-    list(theory_cost(cores=4, hours=100, price=0.05, used={"train": 72_000, "serve": 36_000}, predictions=500_000)),
+    theory_cost(cores=4, hours=100, price=0.05, used={"train": 72_000, "serve": 36_000}, predictions=500_000),
     [18.5, 0.04, 0.001],
     given="4 cores, 100 hours, 0.05 USD; core-seconds: train 72,000, serve 36,000; 500,000 predictions",
     rel=1e-9,
