@@ -102,7 +102,7 @@ theory_threats = {"1": "B", "2": "D", "3": "C", "4": "E", "5": "F", "6": "G"}
 # %% [markdown] id="roles-and-slips"
 # **Roles** answer the second. People have roles, roles have rights, and what no line grants is refused: **deny by default**. Whoever trains does not approve, and whoever approves does not release: **four eyes**.
 #
-# A **token** is a slip made with a key, and signed so that nobody can write more on it. It may *less* than its owner (its **scopes**), for *less long*.
+# A **token** is a slip made with a key, and signed so that nobody can write more on it. It may *less* than its owner (only what it names, its **scopes**), for *less long*.
 #
 # Below, the real thing. Rita is a reviewer; her slip says `figures:read`.
 #
