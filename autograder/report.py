@@ -24,7 +24,7 @@ from autograder.models import Grade, Lab, Outcome
 from autograder.overview import handed_in, overview, totals_strip
 from autograder.runs import read_runs
 from autograder.similar import ALIKE, CHANCE, MIN_TOKENS, Answers
-from autograder.summary import duration, summary
+from autograder.summary import duration, short, summary
 
 MOST_PAIRS = 20
 
@@ -50,6 +50,7 @@ def write_report(course: Course, grades: Sequence[Grade], folder: Path) -> None:
         module_link=_module_link,
         handed_in=handed_in,
         duration=duration,
+        short=short,
         title=title,
         min_tokens=MIN_TOKENS,
         alike=ALIKE,

@@ -167,6 +167,16 @@ def _run(runs: Sequence[Run], views: Sequence[Overview]) -> str:
     return f"{words} {once} graded {graded} in {duration(wall)} by the clock{found}."
 
 
+def short(module: str) -> str:
+    """The number that a module's id begins with, else the whole id.
+
+    >>> short("05_monitoring"), short("ps1.problem_2")
+    ('05', 'ps1.problem_2')
+    """
+    number, _, rest = module.partition("_")
+    return number if number.isdecimal() and rest else module
+
+
 def duration(seconds: float) -> str:
     """Seconds as people say them.
 
