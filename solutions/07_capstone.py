@@ -103,7 +103,7 @@ turns = Turns(usage)  # who takes the processor, phase by phase
 
 # What may happen; which of them does, your number says, and the last pages of this notebook.
 STORIES = {
-    "regime": -50, "sudden": -35, "slide": 5, "jump": 15, "schema_break": DAYS // 2, "seasonal": None, "stable": None,
+    "regime": -50, "sudden": -35, "slide": -50, "jump": 15, "schema_break": DAYS // 2, "seasonal": None, "stable": None,
 }  # fmt: skip
 SERVING_DAYS = 60  # the model has answered so long when the monitor comes: labels need weeks
 drawn = list(STORIES)[int(sha256(str(SEED).encode()).hexdigest(), 16) % len(STORIES)]
@@ -300,7 +300,7 @@ with turns("serve") as counted, local_cluster(released) as cluster:
         raise RuntimeError("version 1 is not in production; the line above says why. Run all again from the top.")
     print("--- customers come, and so does version 2")
     url = cluster.look("production").url
-    due_s = [number / 60 for number in range(60 * 120)]  # until they are told to stop
+    due_s = [number / 30 for number in range(30 * 300)]  # until they are told to stop
     with traffic(
         f"{url}/predict", houses, due_s, check=lambda _, body: met.append(json.loads(body)["model_version"])
     ) as customers:
