@@ -6,6 +6,8 @@
 # to this folder, so try things: there is nothing here that cannot be started afresh.
 #
 # This page takes ten minutes. Run its cells from the top with **Shift+Enter**.
+#
+# *[Trang này bằng tiếng Việt](vi/00_start_here.ipynb)*
 
 # %% [markdown] id="setup-text"
 # ## Is everything here?

@@ -1,4 +1,4 @@
-# %% [markdown] id="start" source="bcbcc4b75269"
+# %% [markdown] id="start" source="416be3f8d8fa"
 # # Bắt đầu từ đây
 #
 # Chào bạn. Qua sáu bài lab, bạn sẽ vận hành một hệ thống học máy thật, từ thử nghiệm đầu tiên được ghi lại đến tờ hóa đơn cuối
