@@ -19,13 +19,17 @@ def add_collect(commands: Commands) -> None:
     collect.add_argument("sources", nargs="+", type=Path, metavar="SOURCE", help="a folder, an archive or a notebook")
     collect.add_argument("--out", type=Path, required=True, metavar="SUBMISSIONS", help="what `grade` then takes")
     collect.add_argument("--roster", type=Path, help="a CSV: student,name,id,email,section; only they are students")
+    collect.add_argument("--cohort", type=Path, help="a TOML file: due dates and late policy, as `grade` takes it")
     collect.set_defaults(run=_collect)
 
 
 def _collect(course: Course, arguments: argparse.Namespace) -> int:
+    from autograder.cohort import read_cohort, with_dates
     from autograder.collect import collect
     from autograder.exports import read_roster
 
+    if arguments.cohort:
+        course = with_dates(course, read_cohort(arguments.cohort, course))
     people = read_roster(arguments.roster) if arguments.roster else None
     print("\n".join(_told(course, collect(course, arguments.sources, arguments.out, people), arguments.out)))
     return 0
@@ -48,7 +52,7 @@ def _told(course: Course, collected: Collected, out: Path) -> list[str]:
     )
     if untimed:
         lines.append(
-            f"  {untimed} count as handed in at the download: their archive tells no times, course.toml no due date"
+            f"  {untimed} count as handed in at the download: their archive tells no times, and no due date is set"
         )
     if collected.not_taken:
         lines += ["", f"not taken: {len(collected.not_taken)}"]

@@ -38,10 +38,11 @@ def read_cohort(path: Path, course: Course) -> Cohort:
 
 def for_cohort(course: Course, folder: Path) -> Course:
     """`course` with the dates of the cohort that is graded into `folder`, which keeps them as cohort.toml."""
-    path = folder / FILE
-    if not path.is_file():
-        return course
-    cohort = read_cohort(path, course)
+    return with_dates(course, read_cohort(folder / FILE, course)) if (folder / FILE).is_file() else course
+
+
+def with_dates(course: Course, cohort: Cohort) -> Course:
+    """`course` with the cohort's due dates and late policy in place of its own."""
     modules = tuple(
         module.model_copy(
             update={"due": cohort.due.get(module.id, module.due), "late": None if cohort.late else module.late}

@@ -6,6 +6,7 @@ import ast
 import builtins
 import re
 import symtable
+from functools import lru_cache
 
 from autograder.errors import SourceError
 
@@ -16,8 +17,7 @@ def assigned_names(source: str) -> set[str]:
     >>> sorted(assigned_names("import os.path as p\nx, y = 1, 2\ndef f(z): w = z"))
     ['f', 'p', 'x', 'y']
     """
-    table = _table(source)
-    return {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
+    return set(_names(source)[0])
 
 
 def free_names(source: str) -> set[str]:
@@ -26,9 +26,16 @@ def free_names(source: str) -> set[str]:
     >>> sorted(free_names("import math\nrows = [math.sqrt(a) for a in values]\nassert f(rows)"))
     ['f', 'values']
     """
+    return set(_names(source)[1])
+
+
+@lru_cache(maxsize=4096)
+def _names(source: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The assigned and the free names: a build asks for those of each cell many times."""
     table = _table(source)
-    found = {s.get_name() for s in table.get_symbols() if s.is_referenced()} | _globals_below(table)
-    return found - assigned_names(source) - set(dir(builtins))
+    assigned = {s.get_name() for s in table.get_symbols() if s.is_assigned() or s.is_imported() or s.is_namespace()}
+    read = {s.get_name() for s in table.get_symbols() if s.is_referenced()} | _globals_below(table)
+    return frozenset(assigned), frozenset(read - assigned - set(dir(builtins)))
 
 
 def _globals_below(table: symtable.SymbolTable) -> set[str]:

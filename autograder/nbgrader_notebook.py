@@ -198,7 +198,7 @@ def _bound(cell: Cell, scope: _Scope, cells: tuple[Cell, ...], path: Path) -> Ce
     problems += crossing_problems(cell.source, theirs, scope.functions, imported(parsed(source)))
     cell = replace(cell, targets=targets, source=source)
     lab = Lab(module=path.stem, path=str(path), cells=(*cells, cell))
-    problems += [reason.partition(": ")[2] for reason in unsafe_reasons(lab, cell, [])]
+    problems += [reason.partition(": ")[2] for reason in unsafe_reasons(lab, cell)]
     return replace(cell, unjudged=_cannot(problems) if problems else "")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from autograder.calls import calls, derived, imported, mentions
 from autograder.errors import SourceError
@@ -23,9 +24,17 @@ _RUNNERS = re.compile(
 )
 
 
+@dataclass(frozen=True)
+class Shared:
+    """What a lab's shared cells define: their functions by cell and name, and what their imports stand for."""
+
+    functions: dict[tuple[str, str], ast.FunctionDef]
+    aliases: dict[str, str]
+
+
 def reject_unsafe_checks(lab: Lab) -> None:
     """SourceError when a check, or a shared function that it calls, loads or runs something of the student's."""
-    shared = [cell for cell in lab.cells if cell.role == "shared"]
+    shared = _shared(lab)
     for cell in lab.with_role("check"):
         for reason in unsafe_reasons(lab, cell, shared):
             raise SourceError(
@@ -34,21 +43,32 @@ def reject_unsafe_checks(lab: Lab) -> None:
             )
 
 
-def unsafe_reasons(lab: Lab, cell: Cell, shared: list[Cell]) -> Iterator[str]:
+def unsafe_reasons(lab: Lab, cell: Cell, shared: Shared | None = None) -> Iterator[str]:
     """Each unsafe call of the check `cell`, with its line in the cell, as a reason."""
-    trees = {other.id: parsed(other.source) for other in shared}
-    aliases = {name: full for tree in trees.values() for name, full in imported(tree).items()}
+    shared = shared or Shared({}, {})
     tree = parsed(cell.source)
-    aliases |= imported(tree)
+    aliases = shared.aliases | imported(tree)
     theirs = {name for target in cell.targets for name in assigned_names(lab[target].source)}
     yield from (f"line {line} of it: {what}" for line, what in _unsafe(tree, aliases, derived(tree, theirs)))
     wanted = free_names(cell.source)
-    for other, tree_of_other in trees.items():
-        for function in tree_of_other.body:
-            if isinstance(function, ast.FunctionDef) and function.name in wanted:
-                parameters = {argument.arg for argument in ast.walk(function) if isinstance(argument, ast.arg)}
-                for _, what in _unsafe(function, aliases, derived(function, parameters)):
-                    yield f"by {function.name} in cell {other!r}: {what}"
+    for (other, name), function in shared.functions.items():
+        if name in wanted:
+            parameters = {argument.arg for argument in ast.walk(function) if isinstance(argument, ast.arg)}
+            for _, what in _unsafe(function, aliases, derived(function, parameters)):
+                yield f"by {name} in cell {other!r}: {what}"
+
+
+def _shared(lab: Lab) -> Shared:
+    trees = {cell.id: parsed(cell.source) for cell in lab.cells if cell.role == "shared"}
+    return Shared(
+        {
+            (cell, each.name): each
+            for cell, tree in trees.items()
+            for each in tree.body
+            if isinstance(each, ast.FunctionDef)
+        },
+        {name: full for tree in trees.values() for name, full in imported(tree).items()},
+    )
 
 
 def _unsafe(tree: ast.AST, aliases: dict[str, str], theirs: set[str]) -> Iterator[tuple[int, str]]:

@@ -289,6 +289,19 @@ def test_what_counts_for_the_late_policy(
     assert moment == attempt.counts_as.replace(tzinfo=None)
 
 
+def test_a_cohorts_dates_count_where_an_archive_has_none(
+    course: Course, handed_in: Callable[..., str], tmp_path: Path
+) -> None:
+    """`collect --cohort`: what came in a download later than the due date is as good as in time."""
+    source = archive(tmp_path / "lms.zip", {"voan_7_40_words.ipynb": handed_in()})
+    (tmp_path / "cohort.toml").write_text(f"[due]\nwords = {DUE:%Y-%m-%dT%H:%M:%SZ}\n", "utf-8")
+    command = ["--course", str(course.root), "collect", str(source), "--out", str(tmp_path / "out")]
+    for extra, counted in (([], AFTER), (["--cohort", str(tmp_path / "cohort.toml")], DUE)):
+        assert main([*command, *extra]) == 0
+        (stamp,) = (tmp_path / "out").glob("*/words/timestamp.txt")
+        assert stamped(stamp) == counted.replace(tzinfo=None)
+
+
 def test_the_rosters_people_alone_are_students(
     course: Course, handed_in: Callable[..., str], zipped: Callable[..., bytes], tmp_path: Path
 ) -> None:
