@@ -1611,7 +1611,7 @@ for days, service_s, slo_s, given in (
     ),
     (uneven, 0.05, 0.3, "a busy day with a tide and a quiet one with flash crowds; 0.05 s alone, 0.3 s promised"),
     ([day_of_load(chance, "tide")], 0.1, 0.5, "a day with a tide; 0.1 s alone, 0.5 s promised"),
-    ([day_of_load(chance, "tide")], 9.0, 10.0, "a day with a tide; 9 s alone, 10 s promised"),
+    ([day_of_load(chance, "tide")], 19.5, 20.0, "a day with a tide; 19.5 s alone, 20 s promised"),
     (hopeless, 0.1, 0.5, "an hour beyond what the largest fleet can answer"),
 ):
     chosen = choose(days, service_s, slo_s)
