@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 from lib.errors import WorkspaceError
@@ -33,9 +34,10 @@ def enter(module: str) -> Path:
 
     The folder is `$LAB_WORKSPACE` (emptied first), else `out/labs/<module>` of the checkout that the current directory
     is in, else of the current directory; an earlier workspace there is kept once, as `<module>.previous`. nbgrader's
-    Validate, which runs a lab beside the learner's own kernel, gets `<module>.validated` instead. The folder gets a git
-    repository with an identity of its own and one commit, in which DVC is initialised, and `mlflow.db`; the environment
-    then names that store (`MLFLOW_TRACKING_URI`) and turns telemetry off.
+    Validate, which runs a lab beside the learner's own kernel, gets `<module>.validated` instead; stderr joins stdout
+    then, where a library's word would count as a failed check. The folder gets a git repository with an identity of its
+    own and one commit, in which DVC is initialised, and `mlflow.db`; the environment then names that store
+    (`MLFLOW_TRACKING_URI`) and turns telemetry off.
     Raises WorkspaceError for an unusable name or folder, and when git is missing.
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]*", module):
@@ -52,6 +54,8 @@ def enter(module: str) -> Path:
         ) from error
     prepare_store(os.environ["MLFLOW_TRACKING_URI"], fresh=True)
     os.chdir(folder)
+    if _VALIDATING in os.environ:
+        sys.stderr = sys.stdout
     return folder
 
 

@@ -67,11 +67,13 @@ def test_validation_leaves_the_workspace_alone(tmp_path, monkeypatch):
     """nbgrader's Validate runs the lab once more beside it: the learner's runs stay, and nothing piles up."""
     (enter("01_tracking") / "note.txt").write_text("mine")
     monkeypatch.setenv("NBGRADER_VALIDATING", "1")
+    monkeypatch.setattr(sys, "stderr", sys.stderr)  # comes back at the end
     for _ in range(2):
         monkeypatch.chdir(tmp_path)
         assert enter("01_tracking") == tmp_path / "out" / "labs" / "01_tracking.validated"
     assert {folder.name for folder in (tmp_path / "out" / "labs").iterdir()} == {"01_tracking", "01_tracking.validated"}
     assert (tmp_path / "out" / "labs" / "01_tracking" / "note.txt").read_text() == "mine"
+    assert sys.stderr is sys.stdout
 
 
 def test_history_is_the_workspaces_own(tmp_path):
