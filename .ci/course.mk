@@ -10,9 +10,9 @@ COMPILE := uv pip compile --universal --generate-hashes --no-header --no-emit-in
 .PHONY: demo class build release test soak lint score audit bench drift-table lock assets image staging production secrets
 
 ##@ Teach
-demo: $(READY)  ## grade a sample class of module 01 into out/demo
+demo: $(READY)  ## grade a sample class of eight into out/demo (MODULE=01_tracking)
 	@walls=; autograder walls || { walls=--no-sandbox; echo "This class is ours: grading it without walls."; }; \
-	autograder grade assets/sample_class --out out/demo --marks assets/sample_class/marks.csv $$walls
+	autograder grade assets/sample_class --out out/demo --module $(MODULE) --marks assets/sample_class/marks.csv $$walls
 
 class: $(READY)  ## make up a class of all modules and grade it into out/class; goes on where it was (STUDENTS=30 CLASS_OPTIONS="--core")
 	@python assets/make_class.py --students $(or $(STUDENTS),30)

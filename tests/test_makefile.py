@@ -106,7 +106,7 @@ def test_another_python_means_another_setup(course):
 def test_targets_use_the_environment_and_nothing_else(course):
     """Programs come from .venv, wherever the course lies and whatever is on PATH."""
     assert "called: autograder build" in make(course, "build").stdout
-    assert "called: autograder grade assets/sample_class --out out/demo" in make(course, "demo").stdout
+    assert "grade assets/sample_class --out out/demo --module 01_tracking" in make(course, "demo").stdout
     assert "called: autograder grade out/class/submissions --out out/class" in make(course, "class").stdout
     assert (
         "called: python -m lib autoscale --seconds 30 --peak 9"
