@@ -16,7 +16,9 @@ from autograder.merge import MAX_NOTEBOOK_BYTES
 
 MAX_ENTRIES = 20_000
 MAX_TOTAL_BYTES = 4_000_000_000
-_ODD = (OSError, EOFError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error)
+# What zipfile raises for an archive that it cannot read: RuntimeError when it is encrypted, NotImplementedError for a
+# compression that it lacks.
+_UNREADABLE = (OSError, EOFError, ValueError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error)
 
 
 class Refused(Exception):
@@ -37,7 +39,7 @@ class Archive:
         self._budget = budget
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(content) if isinstance(content, bytes) else content)
-        except _ODD as error:
+        except _UNREADABLE as error:
             raise Refused(f"cannot be read as a zip archive ({error}): broken off, or something else") from error
         if len(self._zip.infolist()) > MAX_ENTRIES:
             raise Refused(f"the archive has {len(self._zip.infolist()):,} entries, at most {MAX_ENTRIES:,} are read")
@@ -54,7 +56,7 @@ class Archive:
         try:
             with self._zip.open(entry) as file:
                 content = file.read(limit + 1)  # what the entry says of its size may be a lie
-        except _ODD as error:
+        except _UNREADABLE as error:
             raise Refused(f"cannot be unpacked ({error})") from error
         self._budget.left -= len(content)
         if len(content) > limit:

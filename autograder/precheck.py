@@ -17,6 +17,7 @@ from autograder.lab import Failure, answered
 from autograder.merge import Submission, grade_id, submission_in
 from autograder.models import Rubric
 from autograder.names import parsed
+from autograder.progress import saved_state
 from autograder.readable import readable
 
 
@@ -118,8 +119,9 @@ def _form_trouble(form: AnswerForm | None, tree: ast.Module) -> Iterator[str]:
 
 
 def _result(cell: dict[str, Any]) -> str:
-    errors = [output for output in cell.get("outputs", []) if output.get("output_type") == "error"]
-    if errors:
-        said = str(errors[0].get("evalue", "")).strip() or str(errors[0].get("ename", ""))
+    state = saved_state(cell)
+    if state == "not yet":
+        error = next(output for output in cell["outputs"] if output.get("output_type") == "error")
+        said = str(error.get("evalue", "")).strip() or str(error.get("ename", ""))
         return f"its visible check fails: {' '.join(said.split())[:200]}"
-    return "" if cell.get("execution_count") else "its visible check was not run"
+    return "" if state == "passed" else "its visible check was not run"

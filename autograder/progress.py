@@ -67,13 +67,16 @@ def _read(path: Path) -> Progress:
 
 def _line(cells: list[dict[str, Any]]) -> Line:
     tasks = [cell for cell in cells if _marks(cell).get("solution")]
-    return Line(len(tasks), sum(map(_is_changed, tasks)), Counter(_state(cell) for cell in cells if _is_check(cell)))
+    return Line(
+        len(tasks), sum(map(_is_changed, tasks)), Counter(saved_state(cell) for cell in cells if _is_check(cell))
+    )
 
 
-def _state(check: dict[str, Any]) -> State:
-    if any(output["output_type"] == "error" for output in check["outputs"]):
+def saved_state(check: dict[str, Any]) -> State:
+    """What a saved check cell says of itself, by its outputs."""
+    if any(output.get("output_type") == "error" for output in check.get("outputs", ())):
         return "not yet"
-    return "passed" if check["execution_count"] else "not run"
+    return "passed" if check.get("execution_count") else "not run"
 
 
 def _is_check(cell: dict[str, Any]) -> bool:

@@ -25,10 +25,10 @@ def known(kind: Kind) -> list[Known]:
 
 
 def sample(kind: Kind) -> list[Known]:
-    """A mistake, or another right answer, in each task and the peek at the truth; all of them with KNOWN=all.
+    """A mistake in each task and the peek at the truth; all of them with KNOWN=all.
 
-    So each task is tried at every change, and minutes are not spent on variants: `make audit` grades
-    those. A mistake in one task alone is preferred: it is graded by that task's checks.
+    So a mistake in each task is seen to lose at every change, and minutes are not spent on its variants: `make audit`
+    grades those. A mistake in one task alone is preferred: it is graded by that task's checks.
     """
     if os.environ.get("KNOWN") == "all":
         return known(kind)

@@ -12,7 +12,7 @@ from autograder.merge import Submission
 from autograder.models import Outcome
 from autograder.trial import whole_submission
 from tests.labs.conftest import reasons
-from tests.labs.submissions import COURSE, MODULES, same_task, sample, together
+from tests.labs.submissions import COURSE, MODULES, known, same_task, together
 
 KEYED = re.compile(r'^# %% id="(theory|code)-[\w-]+" answer="\w+".* points=(\d+)', re.MULTILINE)
 
@@ -35,7 +35,7 @@ def test_blank_lab_earns_nothing(module: str, grader) -> None:
 
 
 @pytest.mark.parametrize(
-    "submissions", together(sample("alt"), same_task), ids=lambda submissions: "+".join(map(str, submissions))
+    "submissions", together(known("alt"), same_task), ids=lambda submissions: "+".join(map(str, submissions))
 )
 def test_other_right_answers_keep_everything(submissions: list[Known], grade) -> None:
     """Right answers written quite differently lose nothing; those to different tasks are handed in together."""
