@@ -38,6 +38,11 @@ def _state(url: str) -> dict:
     return requests.get(f"{url}/control-room/state", timeout=30).json()
 
 
+def _shows(state: dict, day: date, *, version: int) -> bool:
+    """Whether the page has come to that day and version: it looks every so often."""
+    return datetime.fromtimestamp(state["at"], UTC).date() == day and state["model"]["version"] == version
+
+
 def story() -> Story:
     """Prices fell by a fifth some weeks ago, and on two days areas come in square feet."""
     calm = tell("stable", rows_a_day=ROWS_A_DAY, days=DAYS, serving_days=SERVING_DAYS)
@@ -75,7 +80,7 @@ def watched(tmp_path_factory):
         def passed(day: date) -> None:
             if day == told.ends - timedelta(days=1):
                 url = next(text for text in said if text.startswith("http")).split("/ ")[0]
-                wait(lambda: _state(url)["model"]["version"] == 2)
+                wait(lambda: _shows(_state(url), day, version=2))
                 pages.append(_state(url))
 
         told = story()

@@ -158,8 +158,11 @@ def test_a_version_that_does_not_exist_is_given_up(settings):
     ) as fleet:  # fmt: skip
         fleet.scale_to(1)
         fleet.settle()
-        fleet._ready_s = 1.0
         fleet.scale_to(1, version=99)
+        fleet.reconcile()
+        (asked,) = [member.replica for member in fleet.members if member.state == "starting"]
+        wait(lambda: "has no version 99" in asked.said())
+        fleet._ready_s = 0.0
         with pytest.raises(ReplicaDied, match=r"version 99 of m at .* m has no version 99"):
             fleet.settle()
         assert [member.replica.version for member in fleet.members if member.state == "serving"] == [None]
@@ -223,9 +226,12 @@ def autoscale(settings, out, *options):
 
 def test_the_demo_scales_up_and_down_and_fails_nothing(settings, tmp_path, capsys):
     """A load of more than one replica's worth brings a second; the record, the picture and the manifest are written."""
-    assert autoscale(settings, tmp_path, "--seconds", "12", "--peak", "60") == 0
-    steps = read_steps(tmp_path / "steps.jsonl")
-    assert len(steps) == 90
+    for seconds in ("12", "36", "108"):  # on a busy machine a second replica needs longer than the short load lasts
+        assert autoscale(settings, tmp_path, "--seconds", seconds, "--peak", "60") == 0
+        steps = read_steps(tmp_path / "steps.jsonl")
+        assert len(steps) == 90
+        if max(step.serving for step in steps) > 1:
+            break
     assert max(step.serving for step in steps) > 1
     assert steps[-1].wanted < max(step.wanted for step in steps)
     assert steps[-1].failed == 0
