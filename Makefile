@@ -13,7 +13,8 @@ LOCKS := $(wildcard requirements.lock requirements-dev.lock)
 export PATH := $(BIN):$(PATH)
 export DO_NOT_TRACK := true
 export DVC_NO_ANALYTICS := 1
-unexport PYTHONPATH PYTHONHOME
+# Without compiled files each start of Python would compile the course again.
+unexport PYTHONPATH PYTHONHOME PYTHONDONTWRITEBYTECODE
 
 # Says so, and stops, when a program already listens on the chosen port.
 need_free_port = [ -z "$(1)" ] || ! (exec 3<>/dev/tcp/127.0.0.1/$(1)) 2>/dev/null || { \
