@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import contextlib
 import json
 import re
 import signal
@@ -10,6 +11,7 @@ import time
 from queue import Empty
 from typing import Any
 
+import zmq
 from jupyter_core.utils import run_sync
 from nbclient import NotebookClient
 from nbclient.util import ensure_async
@@ -39,6 +41,7 @@ class KernelLink:
         )
         deadline = time.monotonic() + self._limit_s
         reply = await self._reply(request, deadline)
+        await self._drain()
         if reply is None:
             km: Any = self._client.km
             km.guest.signal(signal.SIGINT)
@@ -58,6 +61,14 @@ class KernelLink:
             return str(ast.literal_eval(text))
         except (ValueError, SyntaxError, KeyError, TypeError, MemoryError, RecursionError) as error:
             raise Failure(f"the notebook's answer cannot be read: {type(error).__name__}") from error
+
+    async def _drain(self) -> None:
+        """Throw away what is published about questions: a full queue would lose what the next cells publish."""
+        channel: Any = self._client.kc.iopub_channel  # type: ignore[union-attr]
+        queue = zmq.Socket.shadow(channel.socket)
+        with contextlib.suppress(zmq.Again):
+            while True:
+                queue.recv_multipart(zmq.NOBLOCK)
 
     async def _reply(self, request: str, deadline: float) -> dict[str, Any] | None:
         kc: Any = self._client.kc
