@@ -65,7 +65,7 @@ class KernelLink:
     async def _drain(self) -> None:
         """Throw away what is published about questions: a full queue would lose what the next cells publish."""
         channel: Any = self._client.kc.iopub_channel  # type: ignore[union-attr]
-        queue = zmq.Socket.shadow(channel.socket)
+        queue: Any = zmq.Socket.shadow(channel.socket)
         with contextlib.suppress(zmq.Again):
             while True:
                 queue.recv_multipart(zmq.NOBLOCK)

@@ -39,9 +39,27 @@ def pytest_configure() -> None:
     os.environ["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The long files first; each file's tests stay together and in order."""
+def all_of_them() -> bool:
+    """Whether the tests that are marked `thorough` run, too: the ones that take minutes."""
+    return "1" in (os.environ.get("THOROUGH"), os.environ.get("REQUIRE_ALL"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """The long files first; each file's tests stay together and in order. Thorough ones run when they are asked for."""
     items.sort(key=lambda item: not item.nodeid.startswith(LONG))
+    thorough = [item for item in items if item.get_closest_marker("thorough")]
+    if not all_of_them() and len(thorough) < len(items):  # a file that is named alone is asked for
+        config.hook.pytest_deselected(items=thorough)
+        items[:] = [item for item in items if not item.get_closest_marker("thorough")]
+
+
+def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
+    """Say what was not run, and how to run it."""
+    if not all_of_them() and not hasattr(config, "workerinput"):
+        terminalreporter.write_line(
+            "Left to continuous integration: the tests marked thorough, which grade whole labs, build the image, kill "
+            "servers and run the workflows. To run them, too: make test THOROUGH=1"
+        )
 
 
 def pytest_collection_finish() -> None:

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import AbstractContextManager, nullcontext
+from typing import TYPE_CHECKING
 
 from filelock import FileLock
 
 from lib.registry.entries import Transition
 from lib.registry.stores import Stores, open_stores, unknown_model
 from lib.settings import Settings, sqlite_path
+
+if TYPE_CHECKING:
+    from mlflow.entities.model_registry import ModelVersion
+    from mlflow.store.entities.paged_list import PagedList
 
 STAGE_TAG = "stage"
 UNREGISTERED = "unregistered"
@@ -127,8 +132,11 @@ def _stages(stores: Stores, head: Transition, *, after: int | None, thorough: bo
 def _tags(stores: Stores, name: str, versions: Iterable[int]) -> dict[int, str | None]:
     from mlflow.exceptions import MlflowException
 
-    found: dict[int, str | None] = {}
-    for version in versions:
+    wanted = set(versions)
+    # One question for the newest, among which most are; as long as that of two versions by number.
+    newest = _page(stores, name, _RECENT + 3) if len(wanted) > 1 else ()
+    found = {int(each.version): each.tags.get(STAGE_TAG) for each in newest if int(each.version) in wanted}
+    for version in wanted - found.keys():
         try:
             found[version] = stores.client.get_model_version(name, str(version)).tags.get(STAGE_TAG)
         except MlflowException as error:
@@ -139,13 +147,21 @@ def _tags(stores: Stores, name: str, versions: Iterable[int]) -> dict[int, str |
 
 def _every_tag(stores: Stores, name: str) -> dict[int, str | None]:
     found: dict[int, str | None] = {}
-    token, quote = None, '"' if "'" in name else "'"
+    token = None
     while True:
-        page = stores.client.search_model_versions(f"name = {quote}{name}{quote}", max_results=1000, page_token=token)
+        page = _page(stores, name, 1000, token)
         found |= {int(version.version): version.tags.get(STAGE_TAG) for version in page}
         token = page.token
         if not token:
             return found
+
+
+def _page(stores: Stores, name: str, length: int, token: str | None = None) -> PagedList[ModelVersion]:
+    """Versions of a model, the newest first."""
+    quote = '"' if "'" in name else "'"
+    return stores.client.search_model_versions(
+        f"name = {quote}{name}{quote}", max_results=length, order_by=["version_number DESC"], page_token=token
+    )
 
 
 def _place(version: int | None) -> str:

@@ -104,7 +104,7 @@ def canvas(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained" if margins is None else "none")
+    figure = Figure(figsize=(width, height), layout="constrained" if margins is None else None)
     FigureCanvasAgg(figure)
     if margins is not None:
         inside = width / columns - margins.left - margins.right

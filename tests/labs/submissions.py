@@ -63,16 +63,32 @@ def same_task(one: Known, other: Known) -> bool:
 
 
 def same_verdict(one: Known, other: Known) -> bool:
-    """Whether a check judges cells of both, or a cell of one builds on a cell of the other: which was it that lost?"""
-    lab = LABS(one.module)
-    checks = [{*check.targets, check.id} for check in lab.with_role("check")]
+    """Whether it could not be said which of both lost.
+
+    Because a cell of one builds on a cell of the other, or because of the lines where it says that it loses one is
+    judged only by checks that judge the other, too.
+    """
     ones, others = cells_of(one), cells_of(other)
+    alone, beside = own_checks(one).keys() - own_checks(other).keys(), own_checks(other).keys() - own_checks(one).keys()
     return (
         same_task(one, other)
-        or any(ones & judged and others & judged for judged in checks)
+        or bool(_expected(one) - {own_checks(one)[cell] for cell in alone})
+        or bool(_expected(other) - {own_checks(other)[cell] for cell in beside})
         or any(ones & _built_on(one.module, cell) for cell in others)
         or any(others & _built_on(one.module, cell) for cell in ones)
     )
+
+
+@cache
+def own_checks(submission: Known) -> dict[str, str]:
+    """The rubric line of each graded cell that judges what the file changes, by id."""
+    graded = LABS(submission.module).graded
+    return {cell.id: cell.rubric for cell in graded if {cell.id, *cell.targets} & cells_of(submission)}
+
+
+def _expected(submission: Known) -> frozenset[str]:
+    """The lines in which it loses by its own checks, not only by those that build on it."""
+    return submission.loses & frozenset(own_checks(submission).values())
 
 
 @cache
