@@ -19,7 +19,6 @@ from autograder.models import Grade, Outcome
 from autograder.nbgrader_course import adopt_course, find_handed_in
 from autograder.record import read_record
 from autograder.regrade import regrade
-from tests.autograder.test_stock import nbgrader
 
 HOSTILE = """class Equal:
     def __eq__(self, other):
@@ -45,7 +44,7 @@ NOTEBOOKS = ("problem1", "problem2")
 
 
 @pytest.fixture(scope="module")
-def course101(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def course101(nbgrader, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """nbgrader's example course with its release version, and submissions made from that."""
     folder = tmp_path_factory.mktemp("nbgrader")
     assert nbgrader("quickstart", "course101", cwd=folder).returncode == 0
@@ -160,7 +159,9 @@ def test_the_students_own_cells_are_run_and_kept(out: Path) -> None:
     assert HELPER.strip() in [cell.source.strip() for cell in notebook.cells]
 
 
-def test_stock_nbgrader_agrees_on_honest_work(course101: Path, problem1: dict[str, Grade], tmp_path: Path) -> None:
+def test_stock_nbgrader_agrees_on_honest_work(
+    nbgrader, course101: Path, problem1: dict[str, Grade], tmp_path: Path
+) -> None:
     """Cell by cell nbgrader's autograde gives honest work the same points, and the hostile object full marks."""
     root = tmp_path / "course101"
     shutil.copytree(course101, root)
