@@ -88,7 +88,7 @@ def _grade(course: Course, arguments: argparse.Namespace) -> int:
         raise GraderError(f"nothing of {arguments.submissions} is in the course's core; leave out --core")
     _keep_cohort(course, arguments.cohort, arguments.out)
     marks = read_marks(arguments.marks) if arguments.marks else None
-    pool = _pool(course, arguments, len(entries))
+    pool = _pool(course, arguments, [entry.module for entry in entries])
     width = max(len(entry.student) for entry in entries)
     print(_table_head(width, course.rubrics), flush=True)
     options = {"marks": marks, "pool": pool, "walls": arguments.walls, "again": arguments.again}
@@ -104,13 +104,13 @@ def _has_screen() -> bool:
     return sys.platform == "darwin" or "DISPLAY" in os.environ or "WAYLAND_DISPLAY" in os.environ
 
 
-def _pool(course: Course, arguments: argparse.Namespace, submissions: int) -> OpenPool | None:
+def _pool(course: Course, arguments: argparse.Namespace, submitted: list[str]) -> OpenPool | None:
     from autograder.pool import dask_pool, local_pool
 
     if arguments.scheduler:
         return dask_pool(arguments.scheduler)
-    workers = min(arguments.workers or os.cpu_count() or 1, submissions)
-    return local_pool(workers, course.preload) if workers > 1 else None
+    workers = min(arguments.workers or os.cpu_count() or 1, len(submitted))
+    return local_pool(workers, course.preloads(submitted)) if workers > 1 else None
 
 
 def _try(course: Course, arguments: argparse.Namespace) -> int:

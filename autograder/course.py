@@ -7,6 +7,7 @@ import hmac
 import os
 import secrets
 import tomllib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
@@ -43,6 +44,7 @@ class Limits(_Frozen):
 class Module(_Frozen):
     """One module; `parameters` are injected when grading, in place of the notebook's own defaults.
 
+    `preload` is what its notebook imports beside the course's: imported once, when its first submission comes.
     `due` carries its offset from UTC (2026-10-12T23:59:00Z); `late` stands in place of the course's.
 
     `source` is set when it is not `solutions/<id>.py`: the path of a source notebook of nbgrader's. The course's core
@@ -54,6 +56,7 @@ class Module(_Frozen):
     source: str = ""
     parameters: dict[str, int | float | str | bool] = {}
     limits: Limits = Limits()
+    preload: tuple[str, ...] = ()
     due: AwareDatetime | None = None
     late: LatePolicy | None = None
     core: bool = True
@@ -110,6 +113,10 @@ class Course(_Frozen):
     def late_policy(self, module: str) -> LatePolicy:
         """The module's own late policy, else the course's, else one that costs nothing."""
         return self[module].late or self.late or LatePolicy(per_day=0)
+
+    def preloads(self, modules: Iterable[str]) -> tuple[str, ...]:
+        """What notebooks of these modules import, each name once."""
+        return tuple(dict.fromkeys((*self.preload, *(name for module in modules for name in self[module].preload))))
 
     def source(self, module: str) -> Path:
         return self.root / "solutions" / (self[module].source or f"{module}.py")

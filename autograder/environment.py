@@ -27,8 +27,8 @@ def environment(lock: Path) -> Environment:
     """This process's Python and packages: those that `lock` names, or all that are installed when there is no lock."""
     # Not sys.path, which grows as a process runs: setuptools appends what it brings along of other packages.
     found = importlib.metadata.distributions(path=site.getsitepackages())
-    installed = {each.metadata["Name"]: each.version for each in found if each.metadata["Name"]}
-    plain = {_plain(name): (name, version) for name, version in installed.items()}
+    about = [_head(each) for each in found]
+    plain = {_plain(each["Name"]): (each["Name"], each["Version"]) for each in about if "Name" in each}
     names = set(plain)
     if lock.is_file():
         named = re.findall(r"^([A-Za-z0-9][\w.-]*)==", lock.read_text("utf-8"), flags=re.MULTILINE)
@@ -39,6 +39,12 @@ def environment(lock: Path) -> Environment:
         lock=file_hash(lock),
         packages=dict(plain[name] for name in sorted(names)),
     )
+
+
+def _head(package: importlib.metadata.Distribution) -> dict[str, str]:
+    """A package's name and version; to parse the whole metadata of some hundred, READMEs and all, takes seconds."""
+    text = package.read_text("METADATA") or package.read_text("PKG-INFO") or ""
+    return dict(re.findall(r"^(Name|Version): *(.+)$", text.partition("\n\n")[0], flags=re.MULTILINE))
 
 
 def file_hash(path: Path) -> str | None:

@@ -7,10 +7,14 @@ import csv
 import datetime as dt
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import nbformat
+import nbgrader
+from alembic.config import Config
+from alembic.script import ScriptDirectory
 from nbgrader.api import Gradebook, MissingEntry
 from nbgrader.preprocessors import (
     CheckCellMetadata,
@@ -21,6 +25,7 @@ from nbgrader.preprocessors import (
     SaveCells,
 )
 from nbgrader.utils import parse_utc
+from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import OperationalError
 
 from autograder.build import CODE_STUB, TEXT_STUB, instructor_notebook, nbgrader_config
@@ -87,6 +92,7 @@ class ClassBook:
         (folder / "nbgrader_config.py").write_text(_CONFIG.format(code=CODE_STUB, text=TEXT_STUB), "utf-8")
         self.url = f"sqlite:///{folder / 'gradebook.db'}"
         with book_trouble(folder):
+            _begin(self.url)
             self._book = Gradebook(self.url)
 
     def close(self) -> None:
@@ -170,6 +176,26 @@ class ClassBook:
         except OSError:
             return  # the grade's flags say what is wrong with the file
         (self.folder / "submitted" / student / assignment / f"{notebook}.ipynb").write_bytes(copy)
+
+
+def _begin(url: str) -> None:
+    """Note in an empty gradebook which version of nbgrader's tables it will hold; nbgrader makes the tables.
+
+    Left to itself it starts a second Python to ask for that version, which takes longer than to grade a student.
+    """
+    engine = create_engine(url)
+    with engine.begin() as book:
+        if not inspect(book).get_table_names():
+            book.execute(text("CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL)"))
+            book.execute(text("INSERT INTO alembic_version VALUES (:version)"), {"version": _version()})
+    engine.dispose()
+
+
+@cache
+def _version() -> str | None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(nbgrader.__file__).with_name("alembic")))
+    return ScriptDirectory.from_config(config).get_current_head()
 
 
 def _reconcile(row: Any, final: Grade) -> None:

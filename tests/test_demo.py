@@ -30,17 +30,13 @@ def rows(path: Path) -> list[dict[str, str]]:
 
 
 def sample(entries: list[Entry]) -> list[Entry]:
-    """Whoever handed in nothing, and in each module one student who did, another in each; KNOWN=all: everybody.
+    """The class of module 06, the quickest to grade, and one student of module 01; KNOWN=all: everybody in all six.
 
     Each piece of their work is among the known submissions, too; what is tried here is the class.
     """
-    modules = sorted({entry.module for entry in entries})
-    handed_in = {module: [e for e in entries if e.module == module and e.path.exists()] for module in modules}
-    chosen = {module: found[place % len(found)] for place, (module, found) in enumerate(handed_in.items())}
-    return [
-        entry for entry in entries
-        if os.environ.get("KNOWN") == "all" or not entry.path.exists() or entry == chosen[entry.module]
-    ]  # fmt: skip
+    chosen = {(entry.student, entry.module) for entry in entries if entry.module == "06_security"}
+    chosen.add(("farid", "01_tracking"))
+    return [e for e in entries if os.environ.get("KNOWN") == "all" or (e.student, e.module) in chosen]
 
 
 def test_sample_class_is_graded_as_expected(tmp_path: Path) -> None:

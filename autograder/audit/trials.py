@@ -30,7 +30,8 @@ def grade_trials(course: Course, trials: Iterable[Trial], *, workers: int = 1) -
     if workers <= 1:
         yield from (_grade(course.root, trial) for trial in trials)
         return
-    with local_pool(workers, course.preload)() as pool:
+    trials = list(trials)
+    with local_pool(workers, course.preloads(trial.lab.module for trial in trials))() as pool:
         yield from pool.map(partial(_grade, course.root), trials)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from multiprocessing.util import Finalize
 from pathlib import Path
 
@@ -29,8 +31,9 @@ _PREFIX = "autograder-"
 class Sandbox:
     """A process that has imported the course's packages, behind walls; `enter` forks one guest a submission.
 
-    It starts with the first guest, and anew when it has died. Where the system lets no sandbox hold another, each guest
-    has a fresh one to itself. `walls=False` is for submissions that one trusts.
+    It starts with the first guest, and anew when it has died. What the course preloads for one module alone it imports
+    for that module's first guest. Where the system lets no sandbox hold another, each guest has a fresh one to itself.
+    `walls=False` is for submissions that one trusts.
     """
 
     def __init__(self, course: Course, *, walls: bool = True) -> None:
@@ -38,6 +41,7 @@ class Sandbox:
         self.walls = walls
         self.nested = False
         self._spent = True
+        self._imported: set[str] = set()
         self._packages = COURSE if walls else os.pathsep.join(dict.fromkeys((str(_PACKAGE.parent), str(course.root))))
 
     @property
@@ -71,7 +75,7 @@ class Sandbox:
         # Unlike atexit's, multiprocessing's finalizers also run when a worker of a pool ends.
         self.close = Finalize(self, _end, (self._process, self._line, self._scratch), exitpriority=10)  # type: ignore[method-assign]
         self.nested = self._ready() and self.walls
-        self._spent = False
+        self._spent, self._imported = False, {*self.course.preload}
 
     def folder(self) -> str:
         """A folder that only the grader sees, for one guest's sockets; starts the process if there is none."""
@@ -81,6 +85,7 @@ class Sandbox:
 
     def enter(self, module: str, key: str, listeners: list[int], limits: Limits) -> Guest:
         """Fork a guest whose kernel signs with `key` and listens on the bound sockets `listeners` of a `folder`."""
+        self._import(self.course[module].preload)
         self._spent = self.walls and not self.nested
         folder = _WALLED_FOLDER if self.walls else tempfile.mkdtemp(dir=self._scratch.name)
         request = {
@@ -105,6 +110,14 @@ class Sandbox:
 
     def close(self) -> None:
         """End the process and everything in it; `start` puts the real thing in this place."""
+
+    def _import(self, names: Sequence[str]) -> None:
+        """Have the process import those of `names` that it has not imported yet."""
+        if new := [name for name in names if name not in self._imported]:
+            with contextlib.suppress(ConnectionError):  # gone: the answer that fails to come says so
+                self._line.send(json.dumps({"preload": new}).encode())
+            self._ready()
+            self._imported.update(new)
 
     def _ready(self) -> bool:
         self._line.settimeout(_START_S)

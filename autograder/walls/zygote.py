@@ -20,13 +20,21 @@ from typing import Any
 from autograder.walls import linux
 from autograder.walls.jail import admit
 
-_BASE = ("autograder.agent", "autograder.lab", "autograder.walls.warm_kernel", "IPython.core.completerlib")
+_BASE = (
+    "autograder.agent", "autograder.lab", "autograder.walls.warm_kernel",
+    # What a kernel imports only when it starts or runs its first cell: else each submission's would again.
+    "IPython.core.completerlib", "IPython.core.debugger", "IPython.core.logger", "IPython.core.oinspect",
+    "IPython.extensions.storemagic", "code", "tornado.platform.asyncio", "unicodedata",
+)  # fmt: skip
 _MAX_MESSAGE = 65_536
 _MAX_DESCRIPTORS = 8
 
 
 def main(modules: list[str]) -> None:
-    """Import `modules`, say "ready" on the socket, then serve requests until the grader closes it."""
+    """Import `modules`, say "ready" on the socket, then serve requests until the grader closes it.
+
+    A request is for a child of a submission, or for more modules to import before the next one.
+    """
     linux.set_dumpable(dumpable=False)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the grader, who closes the line
     line = socket.socket(fileno=os.dup(0))
@@ -35,12 +43,16 @@ def main(modules: list[str]) -> None:
         text, descriptors, _, _ = socket.recv_fds(line, _MAX_MESSAGE, _MAX_DESCRIPTORS)
         if not text:
             return
+        request = json.loads(text)
+        if "preload" in request:
+            line.send(json.dumps(_prepare(request["preload"])).encode())
+            continue
         child = os.fork()
         if child == 0:
             line.close()
             signal.signal(signal.SIGINT, signal.default_int_handler)
             gc.enable()
-            admit(json.loads(text), socket.socket(fileno=descriptors[0]), descriptors[1:])
+            admit(request, socket.socket(fileno=descriptors[0]), descriptors[1:])
         for received in descriptors:
             os.close(received)
         os.waitpid(child, 0)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
-from collections.abc import Callable
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import nbformat
@@ -14,8 +17,10 @@ from autograder.batch import find_submissions, grade_class
 from autograder.build import build_module
 from autograder.course import Course, load_course
 from autograder.models import Grade
+from lib.warm import warm_python
 
-TINY = Path(__file__).parents[1] / "courses" / "tiny"
+ROOT = Path(__file__).parents[2]
+TINY = ROOT / "tests" / "courses" / "tiny"
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +31,19 @@ def course(tmp_path_factory: pytest.TempPathFactory) -> Course:
     course = load_course(root)
     build_module(course, "words")
     return course
+
+
+@pytest.fixture(scope="session")
+def nbgrader() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
+    """Runs one of nbgrader's commands as an instructor does, each in a fork of one process that has imported it."""
+    with warm_python({"nbgrader": ["nbgrader.apps.nbgraderapp", "nbconvert.exporters"]}) as warm:
+
+        def run(*words: str, cwd: Path) -> subprocess.CompletedProcess[str]:
+            command = [sys.executable, "-m", "lib.warm", "nbgrader", *words]
+            environment = {**os.environ, **warm, "PYTHONPATH": str(ROOT)}
+            return subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False, env=environment)
+
+        yield run
 
 
 @pytest.fixture(scope="session")

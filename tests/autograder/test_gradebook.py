@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 from nbconvert import HTMLExporter
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
-from nbgrader.api import Gradebook
+from nbgrader.api import Gradebook, get_alembic_version
+from sqlalchemy import text
 from traitlets.config import PyFileConfigLoader
 
 from autograder.batch import find_submissions, grade_class
@@ -33,6 +34,11 @@ def test_nbgrader_reads_the_same_totals(book: Gradebook, grades: dict[str, Grade
     """Every submission's score in the gradebook is our total."""
     scores = {row.student.id: row.score for row in book.assignment_submissions("words")}
     assert scores == {student: grade.total for student, grade in grades.items()}
+
+
+def test_nbgrader_takes_it_for_its_own(book: Gradebook) -> None:
+    """It bears the version that nbgrader writes into a new gradebook, by which `nbgrader db upgrade` goes later."""
+    assert book.db.execute(text("SELECT version_num FROM alembic_version")).all() == [(get_alembic_version(),)]
 
 
 def test_formgrader_knows_what_to_mark(book: Gradebook) -> None:

@@ -1,4 +1,4 @@
-"""nbgrader's own example course, as `nbgrader quickstart` writes it, graded as it is, outside the student's process."""
+"""nbgrader's own example course, what `nbgrader quickstart` writes, graded as it is, outside the student's process."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 
 import nbformat
+import nbgrader as stock
 import pytest
 from nbformat.v4 import new_code_cell
 from nbgrader.api import Gradebook
@@ -19,7 +20,6 @@ from autograder.models import Grade, Outcome
 from autograder.nbgrader_course import adopt_course, find_handed_in
 from autograder.record import read_record
 from autograder.regrade import regrade
-from tests.autograder.test_stock import nbgrader
 
 HOSTILE = """class Equal:
     def __eq__(self, other):
@@ -45,11 +45,17 @@ NOTEBOOKS = ("problem1", "problem2")
 
 
 @pytest.fixture(scope="module")
-def course101(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """nbgrader's example course with its release version, and submissions made from that."""
-    folder = tmp_path_factory.mktemp("nbgrader")
-    assert nbgrader("quickstart", "course101", cwd=folder).returncode == 0
-    root = folder / "course101"
+def course101(nbgrader, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """nbgrader's example course with its release version, and submissions made from that.
+
+    The example and the setting for it are taken from where `nbgrader quickstart` has them: the command itself starts
+    nbgrader four times more, to enter three students that nobody needs here.
+    """
+    root = tmp_path_factory.mktemp("nbgrader") / "course101"
+    example = Path(stock.__file__).parent / "docs" / "source" / "user_guide" / "source"
+    shutil.copytree(example, root / "source", ignore=shutil.ignore_patterns("*.html", "ps1_autotest"))
+    settings = 'c = get_config()\nc.IncludeHeaderFooter.header = "source/header.ipynb"\n'
+    (root / "nbgrader_config.py").write_text(settings, "utf-8")
     made = nbgrader("generate_assignment", "ps1", cwd=root)
     assert made.returncode == 0, made.stderr
     for student in ("blank", "full", "helped", "hostile"):
@@ -84,7 +90,7 @@ def out(course101: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The class, graded with the command that an instructor types; 1 says that something needs a look."""
     out = tmp_path_factory.mktemp("graded")
     arguments = ["grade", str(course101 / "submitted"), "--source", str(course101 / "source"), "--out", str(out)]
-    assert main(arguments) == 1
+    assert main([*arguments, "--workers", "1"]) == 1
     return out
 
 
@@ -160,7 +166,9 @@ def test_the_students_own_cells_are_run_and_kept(out: Path) -> None:
     assert HELPER.strip() in [cell.source.strip() for cell in notebook.cells]
 
 
-def test_stock_nbgrader_agrees_on_honest_work(course101: Path, problem1: dict[str, Grade], tmp_path: Path) -> None:
+def test_stock_nbgrader_agrees_on_honest_work(
+    nbgrader, course101: Path, problem1: dict[str, Grade], tmp_path: Path
+) -> None:
     """Cell by cell nbgrader's autograde gives honest work the same points, and the hostile object full marks."""
     root = tmp_path / "course101"
     shutil.copytree(course101, root)

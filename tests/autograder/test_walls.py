@@ -53,8 +53,10 @@ def inside(sandbox: Sandbox) -> Inside:
     return run
 
 
-async def _run(sandbox: Sandbox, code: str, then: Callable[[Guest], Any] | None, limits: Limits) -> Any:
-    manager = WarmManager(sandbox, "words", limits)
+async def _run(
+    sandbox: Sandbox, code: str, then: Callable[[Guest], Any] | None, limits: Limits, *, module: str = "words"
+) -> Any:
+    manager = WarmManager(sandbox, module, limits)
     await manager.start_kernel()
     client = manager.client()
     printed: list[str] = []
@@ -178,6 +180,19 @@ def test_examine_ends_in_time_and_says_what_it_found(inside: Inside) -> None:
             guest.examine("/submission/words", "os:no_such", {}, 5)
 
     inside(ready, look)
+
+
+def test_what_one_module_needs_is_imported_with_its_first_guest() -> None:
+    """Its preloads are there from the start of its guests, and a name that is none is an error that says which."""
+    (module,) = TINY.modules
+    modules = (module, *(module.model_copy(update={"id": name, "preload": (name,)}) for name in ("wave", "no_such")))
+    sandbox = Sandbox(TINY.model_copy(update={"modules": modules}))
+    look = "import sys; print('wave' in sys.modules)"
+    found = [asyncio.run(_run(sandbox, look, None, LIMITS, module=name)) for name in ("words", "wave", "words")]
+    assert found == ["False", "True", "True"]
+    with pytest.raises(GraderError, match=r"preload 'no_such' of course.toml: ModuleNotFoundError"):
+        asyncio.run(_run(sandbox, look, None, LIMITS, module="no_such"))
+    sandbox.close()
 
 
 def test_a_sandbox_that_died_is_replaced(inside: Inside, sandbox: Sandbox) -> None:

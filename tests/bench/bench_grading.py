@@ -104,7 +104,7 @@ def _ours(course: Course, module: str, folder: Path, *, students: int, workers: 
     _hand_in(course, module, folder / "submitted", students)
     entries = find_submissions(course, folder / "submitted", module)
     started = time.perf_counter()
-    grades = grade_class(course, entries, folder / "graded", pool=local_pool(workers, course.preload))
+    grades = grade_class(course, entries, folder / "graded", pool=local_pool(workers, course.preloads([module])))
     seconds = time.perf_counter() - started
     assert {grade.total + grade.pending for grade in grades} == {sum(course.rubric.values())}
     return seconds / students
