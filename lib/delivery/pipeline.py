@@ -26,8 +26,15 @@ from lib.warm import warm_python
 DATA = "data/houses.parquet"
 CODE = Path("code.yaml")
 """The digest of each step's code: for DVC a parameter, so that changed code is run again as changed data is."""
-_DVC = ("dvc.cli", "dvc.commands.repro", "dvc.repo.reproduce", "dvc.repo.index", "dvc.output", "dvc_data.index")
-_STORES = ("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store")
+_DVC = (
+    *("dvc.cli", "dvc.cli.parser", "dvc.commands.repro", "dvc.repo.reproduce", "dvc.repo.index", "dvc.output"),
+    *("dvc_data.index", "dvc.scm", "dvc.repo.plots", "dvc.repo.datasets", "dvc.repo.stage", "dvc.rwlock", "networkx"),
+)
+_STORES = (
+    *("mlflow.store.tracking.sqlalchemy_store", "mlflow.store.model_registry.sqlalchemy_store"),
+    *("sqlalchemy.dialects.sqlite", "alembic.config"),
+)
+_TABLES = ("pyarrow.parquet", "pyarrow.dataset")
 _MODELS = ("mlflow.sklearn", "mlflow.pyfunc", "sklearn.ensemble", "skops.io")
 _PICTURES = ("matplotlib.figure", "matplotlib.backends.backend_agg", "PIL.PngImagePlugin")
 _STEP = "lib pipeline step"
@@ -35,9 +42,9 @@ _PRELOAD = {
     "dvc": _DVC,
     "lib": ("lib.cli", "lib.delivery.pipeline"),
     # What the steps would import themselves when they come to need it, each of them anew.
-    f"{_STEP} validate_data": _DVC,
-    f"{_STEP} train": (*_DVC, *_STORES, *_MODELS, *_PICTURES),
-    f"{_STEP} evaluate": (*_DVC, *_STORES, *_MODELS),
+    f"{_STEP} validate_data": (*_DVC, *_TABLES),
+    f"{_STEP} train": (*_DVC, *_TABLES, *_STORES, *_MODELS, *_PICTURES),
+    f"{_STEP} evaluate": (*_DVC, *_TABLES, *_STORES, *_MODELS),
     f"{_STEP} register_candidate": (*_STORES, *_MODELS),
 }
 
