@@ -1874,13 +1874,15 @@ print("answers by status:", statuses.to_dict())
 # %% id="picture-home" folded=true
 fair = model.predict(inputs(this_year.head(120)))
 figure, axes = plt.subplots(figsize=(7.5, 2.7))
-for each, price in zip(seen, fair, strict=True):
-    if each["status"] == 200:
-        version = each["body"]["model_version"]
-        colour = GREY if version == 1 else GREEN
-        axes.scatter(each["order"], each["body"]["predictions"][0] / price, color=colour, s=18)
-    else:
-        axes.scatter(each["order"], 0.5, color=ORANGE, marker="x", s=18)
+answered = [(each, price) for each, price in zip(seen, fair, strict=True) if each["status"] == 200]
+axes.scatter(
+    [each["order"] for each, _ in answered],
+    [each["body"]["predictions"][0] / price for each, price in answered],
+    color=[GREY if each["body"]["model_version"] == 1 else GREEN for each, _ in answered],
+    s=18,
+)
+refused = [each["order"] for each in seen if each["status"] != 200]
+axes.scatter(refused, [0.5] * len(refused), color=ORANGE, marker="x", s=18)
 for change, label in ((1, "version 2\nis promoted"), (2, "version 3\nis promoted")):
     during = [each["order"] for each in seen if each["over"] < change <= each["begun"]]
     if during:

@@ -371,7 +371,7 @@ left.bar(places - 0.2, shares[0], 0.4, color=GREY, label="last year")
 left.bar(places + 0.2, shares[1], 0.4, color=BLUE, label="after the slide")
 names = ["below " + f"{edges[0]:.0f}", *(f"{low:.0f}" for low in edges)]
 for axes in (left, right):
-    axes.set_xticks(places, names, fontsize=7.5, rotation=40)
+    axes.set_xticks(places, names, fontsize=8.5, rotation=40)
     axes.set_xlabel("area from … m²")
     axes.yaxis.set_major_locator(plt.MaxNLocator(4))
 left.yaxis.set_major_formatter(plt.FuncFormatter(lambda y, _: f"{y:.0%}"))
@@ -1950,13 +1950,15 @@ for name, watch in {"you": my_watch, **others}.items():
 
 # %% id="picture-watch" folded=true
 figure, axes = plt.subplots(figsize=(7.5, 2.9))
-for name, colour in (("knows", GREY), ("never", ORANGE), ("always", "#c9a227")):
+for name, colour in (("never", ORANGE), ("always", "#c9a227")):
     axes.plot(np.cumsum(others[name]["lost"]) / 1e6, color=colour, lw=1.6, label=name)
-axes.plot(np.cumsum(my_watch["lost"]) / 1e6, color=BLUE, lw=2.4, label="you")
+axes.plot(np.cumsum(my_watch["lost"]) / 1e6, color=BLUE, lw=3, label="you")
+axes.plot(np.cumsum(others["knows"]["lost"]) / 1e6, color="#cfd8df", lw=1.4, ls="--", label="knows")
 fell = my_weeks["starts"]["fall"]
 for day, text in ((fell, "prices move"), (fell + DUE_IN, "first labels")):
     axes.axvline(day, color=GREY, lw=0.8, ls=":")
-    axes.text(day + 0.6, 0.02, text, fontsize=8.5, color="#5b6570", rotation=90, va="bottom")
+    top = axes.get_xaxis_transform()
+    axes.text(day + 0.5, 0.98, text, fontsize=8.5, color="#5b6570", va="top", transform=top)
 for day, (before, word) in enumerate(zip(["nothing", *my_watch["words"]], my_watch["words"], strict=False)):
     if word not in ("nothing", before):
         axes.plot(day, np.cumsum(my_watch["lost"])[day] / 1e6, "o", color=BLUE, ms=6)
@@ -1973,7 +1975,7 @@ axes.set_title("What a monitor is worth")
 plt.show()
 
 # %% [markdown] id="after-watch"
-# The dotted lines mark the day on which prices move and the day of the first labels. What is lost between them, even the one who knows could not save: **late labels have a price**. What lies between the grey line and yours is what your `for` costs; what
+# The dotted lines mark the day on which prices move and the day of the first labels. What is lost between them, even the one who knows could not save: **late labels have a price**. What lies between the dashed line and yours is what your `for` costs; what
 # lies between yours and the red one is what the monitor earns. And whoever trains all the time pays for it, most of all in quiet weeks, of which there are more.
 
 # %% id="results-calm-check" check="results-monitor code-performance-alerts code-action" points=8
