@@ -65,7 +65,7 @@ def handed_in(course: Course) -> Callable[..., str]:
 def submissions(course: Course, handed_in: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A class: one of each thing that students hand in."""
     folder = tmp_path_factory.mktemp("submissions")
-    loops = "def count(text):\n    while True:\n        pass"
+    loops = "import time\ndef count(text):\n    while True:\n        time.sleep(1)"
     students = {
         "full": handed_in(),
         "blank": course.student_notebook("words").read_text("utf-8"),

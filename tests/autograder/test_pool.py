@@ -21,6 +21,7 @@ import pytest
 from nbgrader.api import Gradebook
 
 from autograder.batch import find_submissions, grade_class
+from autograder.cli import main
 from autograder.course import Course
 from autograder.errors import GraderError
 from autograder.pool import dask_pool, local_pool, run_all
@@ -41,18 +42,20 @@ def results(folder: Path) -> dict[str, bytes]:
     return {"grades.json": grades, **{name: (folder / name).read_bytes() for name in names}}
 
 
-def half_a_class(submissions: Path, tmp_path: Path) -> Path:
-    """A few students of each sort, for tests that grade more than once."""
-    for name in ("blank", "exits", "full", "raises", "wrong"):
+def half_a_class(submissions: Path, tmp_path: Path, *more: str) -> Path:
+    """A few students of each sort, and `more`, for tests that grade more than once."""
+    for name in ("blank", "exits", "full", "raises", "wrong", *more):
         shutil.copytree(submissions / name, tmp_path / "class" / name)
     return tmp_path / "class"
 
 
-def test_parallel_and_serial_agree(course: Course, submissions: Path, graded: Path, tmp_path: Path) -> None:
+def test_parallel_and_serial_agree(course: Course, submissions: Path, tmp_path: Path) -> None:
     """Two workers write what one process wrote, byte for byte, times aside."""
     marks = {("full", "words", "report-text"): 0.5}
-    grade_class(course, find_submissions(course, submissions), tmp_path, marks=marks, pool=local_pool(2, ()))
-    assert results(tmp_path) == results(graded)
+    few = half_a_class(submissions, tmp_path, "<b>=1+1", "crashes", "duplicated", "missing", "truncated")
+    for name, pool in (("one", None), ("two", local_pool(2, ()))):
+        grade_class(course, find_submissions(course, few), tmp_path / name, marks=marks, pool=pool)
+    assert results(tmp_path / "two") == results(tmp_path / "one")
 
 
 def die_once(path: Path) -> str:
@@ -76,11 +79,13 @@ def test_a_dead_worker_is_replaced(tmp_path: Path) -> None:
         run_all(local_pool(1, ()), die, [1, 2], done.__setitem__)
 
 
-def test_a_killed_run_goes_on(course: Course, submissions: Path, tmp_path: Path) -> None:
+def test_a_killed_run_goes_on(
+    course: Course, submissions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """`kill -9` in the middle: no process survives, the second run grades only what is left, and all is there."""
     few = half_a_class(submissions, tmp_path)
-    command = [AUTOGRADER, "--course", str(course.root), "grade", str(few), "--out", str(tmp_path / "out")]
-    with subprocess.Popen([*command, "--workers", "2"], stdout=subprocess.PIPE, text=True) as run:
+    arguments = ["--course", str(course.root), "grade", str(few), "--out", str(tmp_path / "out"), "--workers"]
+    with subprocess.Popen([AUTOGRADER, *arguments, "2"], stdout=subprocess.PIPE, text=True) as run:
         assert run.stdout
         next(line for line in run.stdout if "1/5" in line)
         family = psutil.Process(run.pid).children(recursive=True)
@@ -88,8 +93,8 @@ def test_a_killed_run_goes_on(course: Course, submissions: Path, tmp_path: Path)
     assert not psutil.wait_procs(family, timeout=20)[1]
     assert list((tmp_path / "out" / "journal").rglob("*.json"))
     kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out" / "journal").rglob("*.json")}
-    done = subprocess.run([*command, "--workers", "1"], capture_output=True, text=True, check=True)
-    assert "5/5" in done.stdout
+    assert main([*arguments, "1"]) == 0
+    assert "5/5" in capsys.readouterr().out
     grades = json.loads((tmp_path / "out" / "grades.json").read_text("utf-8"))
     assert [(grade["student"], grade["total"]) for grade in grades] == [
         ("blank", 0), ("exits", 5), ("full", 9), ("raises", 5), ("wrong", 4),
@@ -98,20 +103,23 @@ def test_a_killed_run_goes_on(course: Course, submissions: Path, tmp_path: Path)
     assert kept.items() <= after.items()
 
 
-def test_a_locked_gradebook_is_named_and_nothing_is_lost(course: Course, submissions: Path, tmp_path: Path) -> None:
+def test_a_locked_gradebook_is_named_and_nothing_is_lost(
+    course: Course, submissions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Somebody else writes to gradebook.db: the error says so, and the next run takes up what was graded."""
     few = half_a_class(submissions, tmp_path)
-    command = [AUTOGRADER, "--course", str(course.root), "grade", str(few), "--out", str(tmp_path / "out")]
+    command = ["--course", str(course.root), "grade", str(few), "--out", str(tmp_path / "out"), "--workers", "1"]
     (tmp_path / "out").mkdir()
     with contextlib.closing(Gradebook(f"sqlite:///{tmp_path / 'out' / 'gradebook.db'}")):
         pass
     with contextlib.closing(sqlite3.connect(tmp_path / "out" / "gradebook.db", isolation_level=None)) as other:
         other.execute("BEGIN EXCLUSIVE")
-        locked = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert locked.returncode == 1
-    assert "gradebook.db cannot be written: database is locked. Close what holds it" in locked.stderr
-    assert "Traceback" not in locked.stderr
-    assert "5/5" in subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert main(command) == 1
+    said = capsys.readouterr().err
+    assert "gradebook.db cannot be written: database is locked. Close what holds it" in said
+    assert "Traceback" not in said
+    assert main(command) == 0
+    assert "5/5" in capsys.readouterr().out
 
 
 def test_a_full_disk_is_named_and_nothing_is_lost(course: Course, submissions: Path, tmp_path: Path) -> None:
@@ -122,9 +130,9 @@ def test_a_full_disk_is_named_and_nothing_is_lost(course: Course, submissions: P
     grade = shlex.join([AUTOGRADER, "--course", str(course.root), "grade", str(few), "--out", str(out)])
     steps = f"""
         mount -t tmpfs -o size=600k tmpfs {out}
-        {grade} && exit 9
+        {grade} --workers 2 && exit 9
         mount -o remount,size=50m {out}
-        exec {grade}
+        exec {grade} --workers 1
     """
     command = ["unshare", "--mount", "--propagation=private", "--", "sh", "-c", steps]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -180,7 +188,7 @@ def cluster() -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
 
 
 def test_a_dask_cluster_grades_and_survives_a_worker(
-    cluster, course: Course, submissions: Path, graded: Path, tmp_path: Path
+    cluster, course: Course, submissions: Path, tmp_path: Path
 ) -> None:
     """The same grades from a cluster, also when one of its two workers is killed after the first submission."""
     address, processes = cluster

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import textwrap
+from functools import cache, partial
 
 import nbformat
 import pytest
@@ -13,6 +14,7 @@ from autograder.build import load_lab, minutes
 from autograder.source import BEGIN_HIDDEN, BEGIN_SOLUTION
 from tests.labs.submissions import COURSE, MODULES
 
+lab_of = cache(partial(load_lab, COURSE))  # to read one takes as long as to look at it in every way
 PAIRS = [(module, COURSE.student_notebook(module)) for module in MODULES]
 
 
@@ -29,7 +31,7 @@ def test_student_notebooks_hold_no_outputs_and_no_answers(module: str, path) -> 
 @pytest.mark.parametrize("module", MODULES)
 def test_half_theory_half_practice(module: str) -> None:
     """Theory is 45–55 % of the minutes that the sections state, and the headings say the same minutes."""
-    lab = load_lab(COURSE, module)
+    lab = lab_of(module)
     split = minutes(lab)
     assert 0.45 <= split["theory"] / sum(split.values()) <= 0.55
     for cell in lab.cells:
@@ -40,7 +42,7 @@ def test_half_theory_half_practice(module: str) -> None:
 @pytest.mark.parametrize("module", MODULES)
 def test_theory_has_the_length_of_a_lesson(module: str) -> None:
     """1,200 to 2,000 words of theory, questions aside, in cells that one can take in at a glance."""
-    lab = load_lab(COURSE, module)
+    lab = lab_of(module)
     practice = next(i for i, cell in enumerate(lab.cells) if cell.half == "practice")
     prose = [c for c in lab.cells[:practice] if c.kind == "markdown" and not c.source.startswith("**Question")]
     words = {cell.id: len(re.findall(r"\w+", cell.source)) for cell in prose}
@@ -53,7 +55,7 @@ def test_at_most_eighty_statements_to_write(module: str) -> None:
     """The solutions of the practice half together stay within what a learner can write in the time."""
     regions = [
         textwrap.indent(textwrap.dedent(region), "    ")
-        for cell in load_lab(COURSE, module).with_role("task")
+        for cell in lab_of(module).with_role("task")
         if cell.rubric != "theory"
         for region in re.findall(rf"{BEGIN_SOLUTION}\n(.*?)\s*### END SOLUTION", cell.source, re.DOTALL)
     ]
