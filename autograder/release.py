@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -25,6 +26,7 @@ STUDENT_HALF = (
     "merge.py", "models.py", "names.py", "plain_kernel.py", "precheck.py", "progress.py", "readable.py", "rehearsal.py",
     "students.py", "submit.py",
 )  # fmt: skip
+_WORD = re.compile(r"\w+")
 _SKIPPED = shutil.ignore_patterns("__pycache__", ".ipynb_checkpoints", "*.pyc")
 
 
@@ -70,14 +72,17 @@ def leaks(course: Course, folder: Path, labs: Sequence[Lab] = ()) -> list[str]:
     `labs` are the course's, if they have been read already.
     """
     labs = labs or [load_lab(course, module.id) for module in course.modules]
-    secrets = {line: lab.module for lab in labs for line in _secret_lines(lab)}
+    secrets = {line: (_inner_words(line), lab.module) for lab in labs for line in _secret_lines(lab)}
     found = []
     for path in sorted(p for p in folder.rglob("*") if p.is_file()):
         text = path.read_bytes().decode("utf-8", errors="replace")
         if path.suffix == ".ipynb":
             text = text.replace('\\"', '"').replace("\\\\", "\\")
         marks = [mark for mark in (BEGIN_SOLUTION, BEGIN_HIDDEN) if mark in text]
-        marks += [f"{line!r} of {module}" for line, module in secrets.items() if line in text]
+        words = set(_WORD.findall(text))
+        marks += [
+            f"{line!r} of {module}" for line, (inner, module) in secrets.items() if inner <= words and line in text
+        ]
         found += [f"{path.relative_to(folder)}: {mark}" for mark in marks]
     return found
 
@@ -139,6 +144,11 @@ def _secret_lines(lab: Lab) -> set[str]:
     texts = [cell.source for cell in lab.cells if cell.role in ("task", "check", "written")]
     lines = {line.strip() for text in texts for line in text.splitlines()}
     return {line for line in lines if len(line) >= 30 and line not in given and line != _DRAWS and _tells(line)}
+
+
+def _inner_words(line: str) -> frozenset[str]:
+    """Words that whole any text has which holds `line`; the first and the last may be parts of longer ones there."""
+    return frozenset(_WORD.findall(line)[1:-1])
 
 
 def _tells(line: str) -> bool:

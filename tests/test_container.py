@@ -291,7 +291,7 @@ def test_image_scores_a_table(engine, image, registry, tmp_path):
 
 
 def test_image_holds_nothing_but_the_server(engine, image):
-    """No secret, history, test, answer, grader, build tool or compiler; our code is lib, whole, with what it reads."""
+    """No secret, history, test, not even a package's own, answer, grader, build tool or compiler; lib is whole."""
     script = f"""
 import importlib.util, pathlib, shutil, sys
 packages = pathlib.Path(importlib.util.find_spec("lib").origin).parents[1]
@@ -307,13 +307,14 @@ for place in ("/build", "/wheels", "/opt/pip", "/opt/serving", "/data", "/tmp", 
 print("tools", [name for name in ("pip", "git", "gcc", "make", "autograder") if shutil.which(name)])
 modules = ("autograder", "hatchling", "pip", "dvc", "jupyterlab", "pytest")
 print("modules", [name for name in modules if importlib.util.find_spec(name)])
+print("tests", [path for path in packages.rglob("tests") if path.is_dir()])
 """
     done = engine("run", "--rm", "--user", "0", "--network", "none", "--entrypoint", '["python"]', image, "-c", script)
     pages = [path for name in ("page", "runbooks") for path in (ROOT / "lib" / "monitoring" / name).iterdir()]
     declared = [*ROOT.glob("lib/governance/access_*"), *ROOT.glob("lib/governance/*.toml")]
     files = [*ROOT.glob("lib/**/*.py"), *pages, *declared]
     kinds = sorted({path.suffix for path in files})
-    assert done.stdout.splitlines() == [f"{len(files)} {kinds}", "tools []", "modules []"]
+    assert done.stdout.splitlines() == [f"{len(files)} {kinds}", "tools []", "modules []", "tests []"]
 
 
 def test_image_says_how_it_is_run(engine, image):

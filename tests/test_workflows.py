@@ -16,6 +16,9 @@ import pytest
 import yaml
 from packaging.specifiers import SpecifierSet
 
+from lib.delivery.training import Record
+from lib.registry import find_version
+from lib.settings import Settings
 from tests.workflow_run import SUCCESS, Ended, Runner
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -116,15 +119,34 @@ def runner(tmp_path_factory) -> Callable[..., Runner]:
     return make
 
 
-@pytest.mark.parametrize("name", ["ci", "ct"])
-def test_the_steps_run_in_a_clean_clone(name, runner):
+def run_all(runner: Runner, name: str) -> Mapping[str, Ended]:
+    """How the jobs of a workflow ended, each of which ran and got through."""
+    ends = runner.run(WORKFLOW[name])
+    assert {job: end.result for job, end in ends.items()} == dict.fromkeys(ends, "success"), failures(ends)
+    assert all(end.ran for end in ends.values())
+    return ends
+
+
+def test_the_steps_of_ci_run_in_a_clean_clone(runner):
     """Each job's own commands, one after the other, in the shell and environment that the workflow gives them.
 
     Those of cd.yml are run where its image is built, in test_container.py.
     """
-    ends = runner().run(WORKFLOW[name])
-    assert {job: end.result for job, end in ends.items()} == dict.fromkeys(ends, "success"), failures(ends)
-    assert all(end.ran for end in ends.values())
+    run_all(runner(), "ci")
+
+
+def test_those_of_ct_leave_a_table_a_record_and_a_picture(runner):
+    """A stable market in a small quarter: what is told of each training is kept, and the winner is in a registry."""
+    fresh = runner()
+    ends = run_all(fresh, "ct")
+    kept = fresh.artifacts["ct"] / "ct"
+    record = Record.model_validate_json((kept / "ct.json").read_text())
+    assert record.story == "stable"
+    assert record.attempts
+    assert all(str(day.attempt) in ends["train"].said for day in record.attempts)
+    assert (kept / "ct.png").read_bytes().startswith(b"\x89PNG")
+    registry = Settings(root=fresh.folder / "train/out/ct/work")
+    assert find_version(registry.served_model, 1, settings=registry).stage == "None"
 
 
 def add_red_test(clone: Path, _job: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, Literal, Self
 
+import numpy as np
 import pandas as pd
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -107,18 +108,20 @@ class Schema(BaseModel):
         [False, True]
         """
         faults = self._name_faults(frame)
-        kept = pd.Series(True, index=frame.index)  # noqa: FBT003  a column of one value
+        kept = np.ones(len(frame), dtype=bool)
         for column in self.columns if not faults else ():
             values = frame[column.name]
             filled = values.dropna()
             if not _fits(column.kind, values, filled):
                 faults += _faults(column, values)
                 continue
+            present = values.notna().to_numpy()
             for bad, _fact, _way_out in _tests(column, values, filled):
-                kept &= ~bad.reindex(frame.index, fill_value=False)
+                judged = slice(None) if len(bad) == len(frame) else present
+                kept[judged] &= ~bad.to_numpy(dtype=bool)
         if faults:
             raise SchemaError("\n".join(faults))
-        return kept
+        return pd.Series(kept, index=frame.index, dtype=bool)
 
     def _name_faults(self, frame: pd.DataFrame) -> list[str]:
         present = [str(name) for name in frame.columns]

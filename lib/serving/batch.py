@@ -38,6 +38,11 @@ from lib.settings import Settings
 __all__ = ["Manifest", "Query", "export", "published", "score_table"]
 
 _LOCK, _STAGING = ".lock", ".staging-"
+# Imported once for all workers, by the process that they are forked from.
+_WARM = [
+    "lib.serving.batch_partition", "mlflow.models", "skops.io", "sklearn.compose", "sklearn.ensemble",
+    "sklearn.linear_model",
+]  # fmt: skip
 _AHEAD = 16  # staged partitions that wait for a worker: they bound the disk that a run needs beside its result
 
 
@@ -202,8 +207,10 @@ def _workers(executor: Executor | str | None) -> Iterator[Executor]:
     if isinstance(executor, Executor):
         yield executor
     elif executor is None:
-        context = multiprocessing.get_context("spawn")  # a fork would copy locks that DuckDB's threads hold
-        with ProcessPoolExecutor(os.cpu_count(), mp_context=context, initializer=_serve_parent) as pool:
+        # Not forks of this process: they would copy locks that DuckDB's threads hold.
+        forking = multiprocessing.get_context("forkserver")
+        forking.set_forkserver_preload(_WARM)
+        with ProcessPoolExecutor(os.cpu_count(), mp_context=forking, initializer=_serve_parent) as pool:
             yield pool
     else:
         with _cluster(executor) as pool:

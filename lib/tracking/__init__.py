@@ -1,5 +1,9 @@
 """Experiment tracking: a run records all that its repetition needs, and `reproduce` proves it."""
 
+# Early, for skops: at its import it asks all modules, from the first one on, for each of these 350 functions. Behind
+# the 3,000 modules of MLflow and FastAPI that was a quarter of what a server needs to start.
+import scipy.special  # noqa: F401
+
 from lib.tracking.compare import Comparison, compare
 from lib.tracking.read import predict, read_run, read_runs
 from lib.tracking.record import Run, track

@@ -9,7 +9,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lib.cli import main
 from lib.delivery import training
 from lib.delivery.candidate import register_challenger
 from lib.delivery.draw import draw_ct
@@ -21,7 +20,6 @@ from lib.errors import DataError, DeliveryError
 from lib.market import HOUSES, PRICE
 from lib.registry import find_version
 from lib.settings import Settings
-from tests.lib.test_delivery_pipeline import clean_environment
 
 POLICY = TriggerPolicy(new_rows=460, least_labels=32, least_new_rows=80)
 NAME = "house-price-predictor"
@@ -186,15 +184,3 @@ def test_picture_shows_every_kind_of_decision(story):
     assert "RMSE, EUR" in error.get_ylabel()
     assert data.get_lines()[0].get_ydata().tolist() == [day.state.new_rows for day in record.days]
     assert f"{len(record.attempts)} trainings" in error.get_title(loc="left")
-
-
-def test_python_m_lib_ct_writes_table_record_and_picture(tmp_path, capsys):
-    """A stable market in a small quarter: a table, and files that can be read again."""
-    with clean_environment():
-        assert main(["ct", "--story", "stable", "--rows-a-day", "4", "--out", str(tmp_path / "ct")]) == 0
-    said = capsys.readouterr().out
-    record = Record.model_validate_json((tmp_path / "ct" / "ct.json").read_text())
-    assert record.story == "stable"
-    assert all(str(day.attempt) in said for day in record.attempts)
-    assert (tmp_path / "ct" / "ct.png").read_bytes().startswith(b"\x89PNG")
-    assert find_version(NAME, 1, settings=Settings(root=tmp_path / "ct" / "work")).stage == "None"

@@ -24,7 +24,7 @@ from sklearn.preprocessing import OneHotEncoder
 
 from lib.errors import BatchError, UnknownVersion
 from lib.registry import load
-from lib.serving.batch import Query, export, published, score_table
+from lib.serving.batch import _WARM, Query, export, published, score_table
 from lib.serving.batch_partition import Scoring, fingerprint
 from lib.serving.batch_predict import predict_rows
 from lib.serving.batch_source import Staged
@@ -297,7 +297,7 @@ if __name__ == "__main__":
 
 def test_killed_run_is_finished_by_the_next(score, settings, tmp_path):
     """kill -9 on a run with worker processes: they end too, its finished partitions stand, nothing is doubled."""
-    frame = pd.concat([houses(50_000)] * 6, ignore_index=True)
+    frame = pd.concat([houses(50_000)] * 4, ignore_index=True)
     frame["id"] = np.arange(len(frame))
     source, folder = tmp_path / "houses.parquet", tmp_path / "scores"
     frame.to_parquet(source)
@@ -323,10 +323,14 @@ def test_killed_run_is_finished_by_the_next(score, settings, tmp_path):
 def test_partitions_run_on_a_dask_cluster(score, source, settings):
     """Two worker processes behind a real scheduler, named by its address, give the same answers."""
     from distributed import LocalCluster
+    from distributed.utils import get_mp_context
 
-    with LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, host="127.0.0.1"
-    ) as cluster:
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        # What both would import is imported once; Dask first names what it would have imported, and that is more.
+        get_mp_context().set_forkserver_preload(["distributed", *_WARM])
+        cluster = LocalCluster(**options, host="127.0.0.1")
+    with cluster:
         manifest = score(source, partition_rows=250, executor=cluster.scheduler_address)
     assert [each.reused for each in manifest.partitions] == [False] * 4
     pd.testing.assert_frame_equal(answers(manifest), expected(settings, houses(1_000)))
