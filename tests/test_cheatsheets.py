@@ -32,6 +32,7 @@ def test_a_sheet_has_the_same_parts_and_fits_on_a_page(sheet: Path) -> None:
     assert len(re.sub(r"```.*?```", "", text, flags=re.DOTALL).splitlines()) < 90
 
 
+@pytest.mark.thorough
 def test_examples_run(tmp_path: Path) -> None:
     """Each page's Python runs from the top in a folder of its own; all in one process, which imports MLflow once."""
     program = ["import os"]

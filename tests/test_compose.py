@@ -254,6 +254,7 @@ def test_prometheus_and_alertmanager_start_with_the_same_flags(tmp_path):
             wait(lambda port=port: answers(f"http://127.0.0.1:{port}/-/ready"), 60)
 
 
+@pytest.mark.thorough
 def test_mlflow_answers_under_the_names_it_is_given(secrets, tmp_path):
     """MLflow takes the flags, reads its store's address from the file, and refuses names that were not given."""
     store = tmp_path / "mlflow_store_uri"

@@ -40,6 +40,7 @@ CD = ROOT / ".github/workflows/cd.yml"
 PLANTED = (".env", ".git/planted", "tests/planted.py", "solutions/planted.py", "out/planted", "autograder/planted.py",
            "lib/planted.pem", "lib/.env", "lib/serving/planted.json", "secrets/planted", "planted.tar")  # fmt: skip
 SECRET = "PLANTED-SECRET-4711"
+pytestmark = pytest.mark.thorough
 
 
 @pytest.fixture(scope="module")

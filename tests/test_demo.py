@@ -39,6 +39,7 @@ def sample(entries: list[Entry]) -> list[Entry]:
     return [e for e in entries if os.environ.get("KNOWN") == "all" or (e.student, e.module) in chosen]
 
 
+@pytest.mark.thorough
 def test_sample_class_is_graded_as_expected(tmp_path: Path) -> None:
     """Every student's points by rubric line, pending points and total are those of expected.csv."""
     course = load_course(ROOT)

@@ -101,6 +101,7 @@ def test_every_module_of_the_course_is_in_the_table() -> None:
         assert f"labs/{module.id}/{module.id}.ipynb" in README
 
 
+@pytest.mark.thorough
 def test_python_example_runs(tmp_path: Path) -> None:
     """The example of `lib` prints an error in EUR and an equal replay, then the champion and how it came there."""
     (code,) = re.findall(r"```python\n(.*?)```", (ROOT / "lib" / "README.md").read_text("utf-8"), re.DOTALL)
@@ -119,6 +120,7 @@ def release(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.thorough
 def test_release_gives_nothing_away(release: Path) -> None:
     """No solution, hidden test, submission, sample class or history is in it; what the labs need is."""
     names = {path.name for path in release.rglob("*") if path.parent.name != ".jupyter"}  # there, what Validate needs

@@ -127,6 +127,7 @@ def run_all(runner: Runner, name: str) -> Mapping[str, Ended]:
     return ends
 
 
+@pytest.mark.thorough
 def test_the_steps_of_ci_run_in_a_clean_clone(runner):
     """Each job's own commands, one after the other, in the shell and environment that the workflow gives them.
 
@@ -135,6 +136,7 @@ def test_the_steps_of_ci_run_in_a_clean_clone(runner):
     run_all(runner(), "ci")
 
 
+@pytest.mark.thorough
 def test_those_of_ct_leave_a_table_a_record_and_a_picture(runner):
     """A stable market in a small quarter: what is told of each training is kept, and the winner is in a registry."""
     fresh = runner()

@@ -51,6 +51,7 @@ def test_notebooks_are_valid_and_deterministic(course: Course) -> None:
         assert nbformat.writes(first) == nbformat.writes(second)
 
 
+@pytest.mark.thorough
 def test_the_yardstick_builds_and_grades(tmp_path: Path) -> None:
     """The reference assignment of `make bench` passes the build, and its solution earns everything.
 

@@ -79,6 +79,7 @@ def test_a_dead_worker_is_replaced(tmp_path: Path) -> None:
         run_all(local_pool(1, ()), die, [1, 2], done.__setitem__)
 
 
+@pytest.mark.thorough
 def test_a_killed_run_goes_on(
     course: Course, submissions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -103,6 +104,7 @@ def test_a_killed_run_goes_on(
     assert kept.items() <= after.items()
 
 
+@pytest.mark.thorough
 def test_a_locked_gradebook_is_named_and_nothing_is_lost(
     course: Course, submissions: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -122,6 +124,7 @@ def test_a_locked_gradebook_is_named_and_nothing_is_lost(
     assert "5/5" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_a_full_disk_is_named_and_nothing_is_lost(course: Course, submissions: Path, tmp_path: Path) -> None:
     """With room again, the same command finishes the class."""
     require("root", present=os.geteuid() == 0, way_out="Only root can mount a small disk.")
@@ -187,6 +190,7 @@ def cluster() -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
                 process.wait()
 
 
+@pytest.mark.thorough
 def test_a_dask_cluster_grades_and_survives_a_worker(
     cluster, course: Course, submissions: Path, tmp_path: Path
 ) -> None:

@@ -22,6 +22,7 @@ from autograder.course import Course, load_course
 ROOT = Path(__file__).parents[2]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("module", ["words", "06_security"])
 def test_nbgrader_autogrades_the_course(nbgrader, course: Course, module: str, tmp_path: Path) -> None:
     """generate_assignment gives labs/ byte for byte; the solution earns all automatic points, the blank lab none.

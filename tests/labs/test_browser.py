@@ -223,6 +223,7 @@ def test_an_unfilled_lab_runs_and_answers_turn_its_checks(lab: Page) -> None:
     assert row[1:] == ["1 of 8 answered", "2 of 9 checks pass", "–", "–"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("module", MODULES[1:])
 def test_an_unfilled_lab_runs_to_its_end(lab: Page, module: str) -> None:
     """Run All reaches the last cell; only checks complain, each in words for a learner; the kernel lives."""

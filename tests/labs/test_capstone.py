@@ -7,6 +7,7 @@ import pytest
 from tests.labs.capstone import live
 
 SEED, ROWS_A_DAY, DAYS = 7, 36, 14  # of a town where a supplier changes its units
+pytestmark = pytest.mark.thorough
 
 
 @pytest.fixture(scope="module")

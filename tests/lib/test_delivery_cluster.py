@@ -41,6 +41,7 @@ CANARY = Canary(steps=(CanaryStep(share=0.2, requests=20), CanaryStep(share=0.5,
 ORDINARY = [json.dumps(row).encode() for row in houses(40)[FEATURES].to_dict("records")]
 # One in five lies where version 3 answers NaN, which its server refuses to hand out.
 FAR = [b'{"a": -90.0, "b": 1.0}' if number % 5 == 0 else body for number, body in enumerate(ORDINARY)]
+pytestmark = pytest.mark.thorough
 
 
 @pytest.fixture(scope="module")

@@ -93,6 +93,7 @@ def outputs(root: Path) -> dict[str, str]:
     return {step: (root / "pipeline" / f"{step}.json").read_text() for step in STEPS}
 
 
+@pytest.mark.thorough
 def test_killed_run_says_where_it_stood(interrupted):
     """What was finished is done, what ran is interrupted, what was not reached is to do; before, it was running."""
     _, running, states = interrupted
@@ -106,6 +107,7 @@ def test_killed_run_says_where_it_stood(interrupted):
     assert "killed" in states["train"].reason
 
 
+@pytest.mark.thorough
 def test_second_start_resumes_there(resumed):
     """The validation is not repeated; the rest runs, and the winner is version 1 of the registry, not promoted."""
     root, states, said = resumed
@@ -359,6 +361,7 @@ def test_python_m_lib_pipeline_status(resumed, capsys):
     assert len(PIPELINE) == 10
 
 
+@pytest.mark.thorough
 def test_an_alert_trains_through_the_pipeline_once_and_not_too_often(resumed, warm, tmp_path):
     """A candidate with its errors in the log; nothing new trains nothing; bad sales are refused; undone, archived."""
     root, _, _ = resumed
@@ -421,6 +424,7 @@ def policed(tmp_path, monkeypatch):
     return public
 
 
+@pytest.mark.thorough
 def test_release_is_signed_stops_for_an_approval_and_goes_on_from_there(resumed, warm, policed):
     """From the candidate to production: nothing is deployed again; at last clients are answered by that version.
 

@@ -226,6 +226,7 @@ def instant(folder, running_servers, **options):
     return here
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("failed", [0, 500], ids=["finished", "taken back"])
 def test_a_reconciler_killed_at_any_moment_is_followed_by_one_that_goes_on(tmp_path, running_servers, failed):
     """At each look and each order, before and after it: the next one ends where an undisturbed one would have, and in

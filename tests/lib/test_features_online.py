@@ -270,6 +270,7 @@ HISTORY = st.lists(
 NUMBERS = itertools.count()
 
 
+@pytest.mark.thorough
 @given(
     history=HISTORY,
     repeated=st.lists(st.integers(0, 13), max_size=4),

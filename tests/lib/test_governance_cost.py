@@ -152,6 +152,7 @@ def test_prices_are_declared_and_checked(tmp_path):
         read_prices(mine)
 
 
+@pytest.mark.thorough
 def test_rounds_of_real_work_are_measured_and_drawn(tmp_path, capsys):
     """Every phase is on the bill, each prediction is counted, and idle is what is left."""
     assert main(["cost", "--root", str(tmp_path), "--rounds", "2", "--seconds", "0.5", "--budget", "1e6"]) == 0

@@ -109,6 +109,7 @@ def test_ten_processes_want_staging_for_versions_of_their_own(settings, runs):
     require_agreement(name, settings)
 
 
+@pytest.mark.thorough
 def test_fifty_promoters_in_five_processes(settings, runs):
     """Promotions, rollbacks and archivings of three versions, all mixed: the ledger stays a chain of legal moves."""
     name = "fifty"
@@ -213,6 +214,7 @@ def _traced(action, *, limit):
     return seen
 
 
+@pytest.mark.thorough
 def test_a_kill_at_any_moment_leaves_one_champion_and_repair_mends_the_rest(settings, runs):
     """SIGKILL at 24 lines spread over a promotion, each in a process of its own; then the next one goes through."""
     name = "killed"

@@ -295,6 +295,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.thorough
 def test_killed_run_is_finished_by_the_next(score, settings, tmp_path):
     """kill -9 on a run with worker processes: they end too, its finished partitions stand, nothing is doubled."""
     frame = pd.concat([houses(50_000)] * 4, ignore_index=True)
@@ -320,6 +321,7 @@ def test_killed_run_is_finished_by_the_next(score, settings, tmp_path):
     assert not list(folder.glob(".partitions/.*")), "nothing half-written is left"
 
 
+@pytest.mark.thorough
 def test_partitions_run_on_a_dask_cluster(score, source, settings):
     """Two worker processes behind a real scheduler, named by its address, give the same answers."""
     from distributed import LocalCluster

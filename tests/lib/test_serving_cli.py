@@ -46,6 +46,7 @@ def test_first_champion_goes_the_usual_road_and_says_so(root):
     assert said == [f"{NAME}: version 1 is the champion."]
 
 
+@pytest.mark.thorough
 def test_workers_share_the_port_the_metrics_and_the_log(root, tmp_path):
     """Two processes answer; their metrics are added up; at SIGTERM both end, and every answer is in the log."""
     port = free_port()

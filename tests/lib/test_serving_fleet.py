@@ -190,6 +190,7 @@ def test_requests_in_flight_are_measured_by_replica(settings, asked):
         assert in_flight.measure(0.6, fleet.serving) == [None]
 
 
+@pytest.mark.thorough
 def test_replicas_end_with_a_killed_parent(settings, tmp_path):
     """No process is left of a fleet whose owner was killed."""
     program = tmp_path / "owner.py"
@@ -224,6 +225,7 @@ def autoscale(settings, out, *options):
     )  # fmt: skip
 
 
+@pytest.mark.thorough
 def test_the_demo_scales_up_and_down_and_fails_nothing(settings, tmp_path, capsys):
     """A load of more than one replica's worth brings a second; the record, the picture and the manifest are written."""
     for seconds in ("12", "36", "108"):  # on a busy machine a second replica needs longer than the short load lasts

@@ -389,6 +389,7 @@ print(json.dumps({"deaths": deaths}))
 """
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("case", ["flow", "poison"])
 def test_killed_consumers_lose_and_double_nothing(case, redis, tmp_path):
     """SIGKILL before the sink, after it, and at any time; and an event that kills whoever scores it."""

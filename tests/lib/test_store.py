@@ -46,6 +46,7 @@ def rows(path, query):
         return database.execute(query).fetchall()
 
 
+@pytest.mark.thorough
 def test_eight_processes_start_at_once_on_a_fresh_store(tmp_path):
     """Each of them records its run in the one store."""
     path = tmp_path / "new" / "mlflow.db"

@@ -218,6 +218,7 @@ def test_the_project_file_names_an_entry_point_that_is_there():
     assert (options.scenario, options.trees) == ("moving", 50)
 
 
+@pytest.mark.thorough
 def test_mlflow_run_trains_one_tracked_run(tmp_path, monkeypatch):
     """`mlflow run . --env-manager=local`, on a copy of the project in a repository of its own."""
     project = tmp_path / "project"

@@ -53,6 +53,7 @@ def plain_model(settings: Settings, monkeypatch, model=None, **options) -> str:
     return str(started.info.run_id)
 
 
+@pytest.mark.thorough
 def test_read_run_is_json_in_a_fresh_interpreter_in_the_workspace(settings, run):
     """As the grader's examiner calls it: default settings, current directory; nothing else on stdout."""
     code = (

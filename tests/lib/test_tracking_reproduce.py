@@ -79,6 +79,7 @@ def test_a_generator_as_random_state_is_repeated_from_where_it_stood(settings):
     assert reproduce(run.run_id, isolated=False, settings=settings).equal
 
 
+@pytest.mark.thorough
 def test_the_recorded_code_runs_and_not_what_stands_there_now(settings):
     """Commit, uncommitted change and a file that git never saw all come back; the tree in place stays as it is."""
     factor, module = settings.root / "factor.py", settings.root / "steps_of_this_run.py"

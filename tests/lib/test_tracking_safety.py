@@ -150,6 +150,7 @@ def test_a_process_id_that_was_given_out_again_is_told_apart_by_its_start_time(t
     }
 
 
+@pytest.mark.thorough
 def test_eight_processes_start_at_once_on_a_fresh_store(tmp_path):
     """All succeed: one makes the store, one the experiment, one the snapshot; the others wait for it or find it."""
     with start(AT_ONCE, tmp_path) as child:
@@ -162,6 +163,7 @@ def test_eight_processes_start_at_once_on_a_fresh_store(tmp_path):
     assert len({run["tags"]["data.digest"] for run in runs}) == 1
 
 
+@pytest.mark.thorough
 def test_a_full_disk_is_a_clear_error_and_the_metrics_stay_readable(tmp_path):
     """The kernel refuses the model's file; metrics, code and parameters are already in the store."""
     with start(DISK_FULL, tmp_path) as child:
