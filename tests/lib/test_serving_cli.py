@@ -84,62 +84,63 @@ def test_workers_share_the_port_the_metrics_and_the_log(root, tmp_path):
     assert "Traceback" not in said
 
 
-def test_guarded_server_asks_for_a_key_that_is_given_while_it_runs(root, tmp_path, capsys):
-    """`serve --auth` is closed but for its probes; a key made beside it opens, until it is revoked."""
+def test_guarded_server_asks_for_a_key_and_drains_at_its_end(root, tmp_path, capsys):
+    """`serve --auth` is closed but for its probes; a key made beside it opens, until it is revoked.
+
+    After SIGTERM /ready is 503 while predictions are still answered; then the process ends by itself.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    with process(["-m", "lib", "serve", "--root", str(root), "--port", str(port), "--auth"], tmp_path):
+    options = ["--port", str(port), "--auth", "--drain", "1", "--model-version", "1"]
+    with process(["-m", "lib", "serve", "--root", str(root), *options], tmp_path) as child:
         wait(lambda: answers(f"{url}/ready"), 120)
 
-        def status(key=None):
-            headers = {} if key is None else {"X-API-Key": key}
-            return requests.post(f"{url}/predict", json=rows(1)[0], headers=headers, timeout=WAIT_S).status_code
+        def grant(person: str) -> str:
+            assert main(["access", "grant", person, "--role", "learner", "--root", str(root), "--by", "root"]) == 0
+            (key,) = re.findall(r"^mlops_key_\S+$", capsys.readouterr().out, re.MULTILINE)
+            return key
 
-        assert status() == 401
-        assert main(["access", "grant", "ada", "--role", "learner", "--root", str(root), "--by", "root"]) == 0
-        (key,) = re.findall(r"^mlops_key_\S+$", capsys.readouterr().out, re.MULTILINE)
-        assert status(key) == 200
+        def ask(key: str | None = None) -> requests.Response:
+            headers = {} if key is None else {"X-API-Key": key}
+            return requests.post(f"{url}/predict", json=rows(1)[0], headers=headers, timeout=WAIT_S)
+
+        assert ask().status_code == 401
+        key, kept = grant("ada"), grant("bob")
+        assert ask(key).status_code == 200
         house = {**rows(1)[0], "area_m2": 10.0, "rooms": 12}
         odd = requests.post(f"{url}/predict", json=house, headers={"X-API-Key": key}, timeout=WAIT_S)
         assert (odd.status_code, "unlike the rows that the model learnt from" in odd.text) == (422, True)
         assert requests.get(f"{url}/", headers={"X-API-Key": key}, timeout=WAIT_S).status_code == 403
         assert main(["access", "revoke", key.split("_")[2], "--root", str(root), "--by", "root"]) == 0
-        assert status(key) == 401
-    said = (tmp_path / "said").read_text()
-    assert "Whoever asks needs a key" in said
-    assert key not in said
-    assert main(["trail", "--root", str(root)]) == 0
-    assert "denied" in capsys.readouterr().out
+        assert ask(key).status_code == 401
 
-
-def test_drain_says_not_ready_first_and_answers_what_comes(root, tmp_path):
-    """After SIGTERM /ready is 503 while predictions are still answered; then the process ends by itself."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    options = ["--port", str(port), "--drain", "1", "--model-version", "1"]
-    arguments = ["-m", "lib", "serve", "--root", str(root), *options]
-    with process(arguments, tmp_path) as child:
-        wait(lambda: answers(f"{url}/ready"), 60)
         failed, draining, done = [], [], threading.Event()
 
         def client():
             while not done.is_set():
-                answer = requests.post(f"{url}/predict", json=rows(1)[0], timeout=WAIT_S)
+                late = bool(draining)
+                answer = ask(kept)
                 if answer.status_code != 200:
                     failed.append(answer.text)
-                if draining and answer.headers.get("connection") != "close":
+                if late and answer.headers.get("connection") != "close":
                     failed.append("the connection was kept")
 
         thread = threading.Thread(target=client)
         thread.start()
         child.send_signal(signal.SIGTERM)
         wait(lambda: answers(f"{url}/ready", 503))
+        draining.append(True)
         assert requests.get(f"{url}/ready", timeout=WAIT_S).json()["status"] == "draining"
-        assert requests.post(f"{url}/predict", json=rows(1)[0], timeout=WAIT_S).status_code == 200
+        assert ask(kept).status_code == 200
         done.set()
         thread.join(WAIT_S)
         assert not failed
         assert child.wait(WAIT_S) in (0, -signal.SIGTERM)
+    said = (tmp_path / "said").read_text()
+    assert "Whoever asks needs a key" in said
+    assert key not in said
+    assert main(["trail", "--root", str(root)]) == 0
+    assert "denied" in capsys.readouterr().out
 
 
 def test_busy_port_is_a_clear_error(root, capsys):

@@ -310,7 +310,7 @@ def test_mistakes_are_errors(redis, sink, model):
         consume(redis, "houses", model=model, sink=Losing())
 
 
-# One process that imports once and forks its consumers, which are killed.
+# One process that imports once and forks its consumers, which are killed; each case has a stream of its name.
 _KILLING = """
 import json, os, signal, sys, time
 from pathlib import Path
@@ -320,8 +320,7 @@ from redis import Redis
 from tests.lib.test_serving_stream import loaded
 from lib.serving.stream import Event, SqliteSink, consume, dead_letters, publish
 
-url, folder, case = sys.argv[2], Path(sys.argv[3]), sys.argv[4]
-batch = 100 if case == "poison" else 1000
+url, folder = sys.argv[2], Path(sys.argv[3])
 
 class Model:
     def predict(self, frame):
@@ -346,9 +345,10 @@ def consumer(last=0, before=False, until_done=True):
     child = os.fork()
     if not child:
         with Redis.from_url(url) as redis:
-            sink = Dying(SqliteSink(folder / "results.db"), last, before)
+            sink = Dying(SqliteSink(folder / f"{case}.db"), last, before)
+            batch = 100 if case == "poison" else 1000
             options = {"until_done": until_done, "batch": batch, "min_idle_s": 0.5}
-            consume(redis, "s", model=loaded(Model()), sink=sink, **options)
+            consume(redis, case, model=loaded(Model()), sink=sink, **options)
         os._exit(0)
     return child
 
@@ -356,67 +356,71 @@ def publisher(count):
     child = os.fork()
     if not child:
         with Redis.from_url(url) as redis:
-            publish(redis, "s", (Event(str(n), {"a": float(n), "b": 0.0}) for n in range(count)), max_length=20_000)
+            publish(redis, case, (Event(str(n), {"a": float(n), "b": 0.0}) for n in range(count)), max_length=20_000)
         os._exit(0)
     return child
 
 def killed(child):
     return os.WIFSIGNALED(os.waitpid(child, 0)[1])
 
-if case == "poison":
-    publisher(3_000)
-    os.wait()
-    deaths = 0
-    while killed(consumer()):
-        deaths += 1
-else:
-    loading = publisher(100_000)
-    deaths = sum(killed(consumer(*how, False)) for how in [(1, True), (1, False), (7, True), (7, False)])
-    sink = SqliteSink(folder / "results.db")
-    for share in (40_000, 55_000, 70_000):
-        one, two = consumer(until_done=False), consumer(until_done=False)
-        while sink.count() < share:
-            time.sleep(0.001)
-        os.kill(one, signal.SIGKILL); os.kill(two, signal.SIGKILL)
-        deaths += killed(one) + killed(two)
-    sink.close()
-    last = consumer(until_done=False)
-    assert not killed(loading)
-    os.kill(last, signal.SIGKILL)
-    deaths += killed(last)
-    assert not killed(consumer())
-print(json.dumps({"deaths": deaths}))
+case, poisoned = "poison", 0
+publisher(3_000)
+os.wait()
+while killed(consumer()):
+    poisoned += 1
+
+case = "flow"
+loading = publisher(100_000)
+deaths = sum(killed(consumer(*how, False)) for how in [(1, True), (1, False), (7, True), (7, False)])
+sink = SqliteSink(folder / "flow.db")
+for share in (40_000, 55_000, 70_000):
+    one, two = consumer(until_done=False), consumer(until_done=False)
+    while sink.count() < share:
+        time.sleep(0.001)
+    os.kill(one, signal.SIGKILL); os.kill(two, signal.SIGKILL)
+    deaths += killed(one) + killed(two)
+sink.close()
+last = consumer(until_done=False)
+assert not killed(loading)
+os.kill(last, signal.SIGKILL)
+deaths += killed(last)
+assert not killed(consumer())
+print(json.dumps({"poison": poisoned, "flow": deaths}))
 """
 
 
-@pytest.mark.thorough
-@pytest.mark.parametrize("case", ["flow", "poison"])
-def test_killed_consumers_lose_and_double_nothing(case, redis, tmp_path):
-    """SIGKILL before the sink, after it, and at any time; and an event that kills whoever scores it."""
+@pytest.fixture
+def after_kills(redis, tmp_path):
+    """How many consumers of each stream died, and what their results are."""
     url = f"unix://{redis.connection_pool.connection_kwargs['path']}"
     done = subprocess.run(
-        [sys.executable, "-c", _KILLING, str(ROOT), url, str(tmp_path), case],
-        capture_output=True,
-        text=True,
-        check=False,
+        [sys.executable, "-c", _KILLING, str(ROOT), url, str(tmp_path)], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-    deaths = json.loads(done.stdout)["deaths"]
-    sink = SqliteSink(tmp_path / "results.db")
-    found = results(sink)
-    sink.close()
-    if case == "flow":
-        assert deaths == 11
-        assert found == {str(number): 2.0 * number for number in range(100_000)}
-        assert dead_letters(redis, "s") == []
-    else:
-        assert deaths == 5
-        assert found == {str(number): 2.0 * number for number in range(3_000) if number != 1_300}
-        (letter,) = dead_letters(redis, "s")
-        assert letter["id"] == "1300"
-        assert "delivered 5 times and never finished" in letter["reason"]
-    assert redis.xlen("s") == 0
-    assert lag(redis, "s").behind == 0
+    found = {}
+    for stream, deaths in json.loads(done.stdout).items():
+        sink = SqliteSink(tmp_path / f"{stream}.db")
+        found[stream] = (deaths, results(sink))
+        sink.close()
+    return found
+
+
+@pytest.mark.thorough
+def test_killed_consumers_lose_and_double_nothing(after_kills, redis):
+    """SIGKILL before the sink, after it, and at any time; and an event that kills whoever scores it."""
+    deaths, found = after_kills["flow"]
+    assert deaths == 11
+    assert found == {str(number): 2.0 * number for number in range(100_000)}
+    assert dead_letters(redis, "flow") == []
+    deaths, found = after_kills["poison"]
+    assert deaths == 5
+    assert found == {str(number): 2.0 * number for number in range(3_000) if number != 1_300}
+    (letter,) = dead_letters(redis, "poison")
+    assert letter["id"] == "1300"
+    assert "delivered 5 times and never finished" in letter["reason"]
+    for stream in after_kills:
+        assert redis.xlen(stream) == 0
+        assert lag(redis, stream).behind == 0
 
 
 @contextmanager

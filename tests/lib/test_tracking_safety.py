@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
+import multiprocessing
+import resource
 import signal
-import subprocess
-import sys
-from pathlib import Path
+from collections.abc import Iterator
+from multiprocessing.context import ForkProcess
 
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import Ridge
 
 from lib.errors import TrackingError
@@ -20,95 +22,51 @@ from lib.tracking import compare, read_run, track
 from lib.tracking.client import open_client
 from lib.tracking.liveness import mark_abandoned, process_tags
 
-ROOT = Path(__file__).parents[2]
+WAIT_S = 120.0
+FORKED = multiprocessing.get_context("fork")
+FITTING = FORKED.Event()
 
-PREPARED = """
-import sys, resource
-import numpy as np, pandas as pd
-from sklearn.base import BaseEstimator, RegressorMixin
-from sklearn.linear_model import Ridge
-from sklearn.ensemble import RandomForestRegressor
-from lib.errors import TrackingError
-from lib.tracking import track
-draws = np.random.default_rng(0)
-table = pd.DataFrame(draws.normal(size=(400, 3)), columns=["a", "b", "y"])
-"""
 
-NEVER_ENDS = """
 class Slow(Ridge):
+    """Its training says that it began, and never ends."""
+
     def fit(self, inputs, target, sample_weight=None):
-        print("fitting", file=sys.stderr, flush=True)
-        sys.stdin.read()
-        return super().fit(inputs, target)
-track(Slow(), table, target="y", trusted=["__main__.Slow"], model_artifacts=False)
-"""
-
-# Forked from one interpreter that has imported everything, so that they truly meet in the store.
-AT_ONCE = """
-import multiprocessing
-from pathlib import Path
-from lib.settings import Settings
-Path("warm").mkdir()
-track(Ridge(), table, target="y", model_artifacts=False, settings=Settings(root="warm"))
-forked = multiprocessing.get_context("fork")
-gate = forked.Barrier(8)
-def start(number):
-    gate.wait()
-    track(Ridge(alpha=float(number)), table, target="y", model_artifacts=False)
-children = [forked.Process(target=start, args=(number,)) for number in range(1, 9)]
-for child in children: child.start()
-for child in children: child.join()
-print([child.exitcode for child in children])
-"""
-
-# Python ignores SIGXFSZ, so a file that would outgrow the limit is a real OSError of the kernel's. The store itself
-# (0.9 MB) stays below it; the model (several MB) does not.
-DISK_FULL = """
-track(Ridge(), table, target="y", model_artifacts=False)
-resource.setrlimit(resource.RLIMIT_FSIZE, (2_500_000, resource.RLIM_INFINITY))
-try:
-    track(RandomForestRegressor(150, random_state=0), table, target="y")
-except TrackingError as error:
-    print(error)
-"""
+        FITTING.set()
+        signal.pause()
 
 
-def start(code: str, folder: Path) -> subprocess.Popen[str]:
-    """A Python process in `folder` that has `track` and a table at hand."""
-    return subprocess.Popen(
-        [sys.executable, "-c", PREPARED + code],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+def small(rows: int = 60) -> pd.DataFrame:
+    return pd.DataFrame(np.random.default_rng(1).normal(size=(rows, 3)), columns=["a", "b", "y"])
 
 
-def small() -> pd.DataFrame:
-    return pd.DataFrame(np.random.default_rng(1).normal(size=(60, 3)), columns=["a", "b", "y"])
-
-
-def wait_until_fitting(child: subprocess.Popen[str]) -> None:
-    assert child.stderr is not None
-    for line in child.stderr:
-        if line.strip() == "fitting":
-            return
-    pytest.fail(f"the child ended early with exit code {child.wait()}")
+@contextlib.contextmanager
+def forked(task, *arguments) -> Iterator[ForkProcess]:
+    """Runs `task` in a process of its own, with all that is imported here; killed at the end if it has not ended."""
+    child = FORKED.Process(target=task, args=arguments)
+    child.start()
+    try:
+        yield child
+    finally:
+        child.kill()
+        child.join(WAIT_S)
 
 
 def test_a_running_run_is_left_alone_and_a_killed_one_is_marked_at_the_next_start(tmp_path):
     """Never left "running" by a SIGKILL; what was recorded until then is readable."""
     settings = Settings(root=tmp_path)
-    with start(NEVER_ENDS, tmp_path) as child:
-        wait_until_fitting(child)
+
+    def never_ends():
+        trusted = [f"{__name__}.Slow"]
+        track(Slow(), small(), target="y", trusted=trusted, model_artifacts=False, settings=settings)
+
+    with forked(never_ends) as child:
+        assert FITTING.wait(WAIT_S)
         with pytest.raises(TrackingError, match="has the metric 'validation_rmse'"):
             compare(settings=settings)
         (run_id,) = compare_ids(settings)
         assert read_run(run_id, settings=settings)["status"] == "RUNNING"
-        os.kill(child.pid, signal.SIGKILL)
-        child.wait()
+        child.kill()
+        child.join(WAIT_S)
     finished = track(Ridge(), small(), target="y", model_artifacts=False, settings=settings)
     record = read_run(run_id, settings=settings)
     assert record["status"] == "FAILED"
@@ -153,10 +111,18 @@ def test_a_process_id_that_was_given_out_again_is_told_apart_by_its_start_time(t
 @pytest.mark.thorough
 def test_eight_processes_start_at_once_on_a_fresh_store(tmp_path):
     """All succeed: one makes the store, one the experiment, one the snapshot; the others wait for it or find it."""
-    with start(AT_ONCE, tmp_path) as child:
-        out, error = child.communicate()
-    assert out.strip() == str([0] * 8), error
-    settings = Settings(root=tmp_path)
+    track(Ridge(), small(), target="y", model_artifacts=False, settings=Settings(root=tmp_path / "imports"))
+    settings, gate = Settings(root=tmp_path / "fresh"), FORKED.Barrier(8)
+
+    def start(number):
+        gate.wait()
+        track(Ridge(alpha=float(number)), small(), target="y", model_artifacts=False, settings=settings)
+
+    with contextlib.ExitStack() as stack:
+        children = [stack.enter_context(forked(start, number)) for number in range(1, 9)]
+        for child in children:
+            child.join(WAIT_S)
+        assert [child.exitcode for child in children] == [0] * 8
     runs = [read_run(run_id, settings=settings) for run_id in compare_ids(settings)]
     assert {run["status"] for run in runs} == {"FINISHED"}
     assert {run["params"]["alpha"] for run in runs} == {f"{number}.0" for number in range(1, 9)}
@@ -166,12 +132,23 @@ def test_eight_processes_start_at_once_on_a_fresh_store(tmp_path):
 @pytest.mark.thorough
 def test_a_full_disk_is_a_clear_error_and_the_metrics_stay_readable(tmp_path):
     """The kernel refuses the model's file; metrics, code and parameters are already in the store."""
-    with start(DISK_FULL, tmp_path) as child:
-        out, error = child.communicate()
-    assert child.returncode == 0, error
+    settings, told = Settings(root=tmp_path), FORKED.SimpleQueue()
+
+    def fill_the_disk():
+        track(Ridge(), small(), target="y", model_artifacts=False, settings=settings)
+        # Python ignores SIGXFSZ, so a file that would outgrow the limit is a real OSError of the kernel's. The store
+        # itself (0.9 MB) stays below it; the model (several MB) does not.
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2_500_000, resource.RLIM_INFINITY))
+        with pytest.raises(TrackingError) as raised:
+            track(RandomForestRegressor(150, random_state=0), small(400), target="y", settings=settings)
+        told.put(str(raised.value))
+
+    with forked(fill_the_disk) as child:
+        child.join(WAIT_S)
+        assert child.exitcode == 0
+    out = told.get()
     assert "File too large" in out
     assert "is marked FAILED" in out
-    settings = Settings(root=tmp_path)
     (failed,) = [
         record
         for record in (read_run(run_id, settings=settings) for run_id in compare_ids(settings))
