@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -23,7 +21,6 @@ from playwright.sync_api import ConsoleMessage, Page, Response, sync_playwright
 from autograder.build import load_lab, student_notebook
 from autograder.course import load_course
 from autograder.source import read_cells
-from lib.warm import warm_python
 from tests.labs.submissions import COURSE, MODULES, ROOT
 from tests.require import chromium
 
@@ -52,21 +49,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def kernels(desk: Path) -> Iterator[Path]:
-    """Where Jupyter finds a kernel that is forked from one process with the labs' packages imported, once for all."""
-    place = desk / "jupyter" / "share"
-    with warm_python({"ipykernel_launcher": COURSE.preloads(MODULES)}) as warm:
-        # A kernel ends when its parent is no longer the server, which that of a fork never is.
-        launch = ["ipykernel_launcher", "-f", "{connection_file}", "--IPKernelApp.parent_handle=0"]
-        command = [sys.executable, "-m", "lib.warm", *launch]
-        (place / "kernels" / "python3").mkdir(parents=True)
-        spec = {"argv": command, "display_name": "Python 3 (ipykernel)", "language": "python", "env": warm}
-        (place / "kernels" / "python3" / "kernel.json").write_text(json.dumps(spec), "utf-8")
-        yield place
-
-
-@pytest.fixture(scope="module")
-def address(desk: Path, kernels: Path) -> Iterator[str]:
+def address(desk: Path) -> Iterator[str]:
     """Where `make lab` answers; what it starts is stopped at the end, kernels too."""
     chromium()  # without a browser there is nothing to serve
     with socket.socket() as probe:
@@ -75,7 +58,6 @@ def address(desk: Path, kernels: Path) -> Iterator[str]:
     url = f"http://127.0.0.1:{port}"
     options = "--no-browser --IdentityProvider.token= --LabApp.expose_app_in_browser=True"
     mine = {name: str(desk / "jupyter" / name) for name in ("JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")}
-    mine["JUPYTER_PATH"] = str(kernels)
     with (desk / "lab.log").open("w") as log:
         server = subprocess.Popen(
             # The environment that the tests run in is ready, whatever was changed since it was made.
@@ -166,14 +148,9 @@ def close_lab(page: Page) -> None:
 
 
 def run_all(page: Page) -> dict[str, dict[str, Any]]:
-    """Run all cells; returns the code cells by id, outputs included.
-
-    Meanwhile everything is laid out and nothing painted: it would be, many times a second, for nobody to see.
-    """
-    page.evaluate("() => { document.documentElement.style.visibility = 'hidden'; }")
+    """Run all cells; returns the code cells by id, outputs included."""
     page.evaluate(RUN_ALL)
     until(page, "() => window.ran")
-    page.evaluate("() => { document.documentElement.style.visibility = ''; }")
     assert page.evaluate(KERNEL) == "idle"
     return code_cells(page)
 
