@@ -7,7 +7,6 @@ from typing import Any
 
 import zmq
 from ipykernel.kernelapp import IPKernelApp
-from traitlets.config import Config
 
 from autograder.walls import LISTENED, PORTS
 
@@ -18,7 +17,7 @@ del sys.modules["debugpy"]
 
 
 class WarmKernel(IPKernelApp):
-    """ipykernel's application on listening descriptors, without command line, connection file and heartbeat."""
+    """ipykernel's application on listening descriptors, without a connection file and without a heartbeat."""
 
     listeners: dict[int, int]
 
@@ -26,8 +25,6 @@ class WarmKernel(IPKernelApp):
         s.setsockopt(zmq.USE_FD, self.listeners[port])
         s.bind(f"ipc:///dev/null/{port}")  # a name that nothing uses: the descriptor is bound already
         return port
-
-    def parse_command_line(self, argv: Any = None) -> None: ...
 
     def init_connection_file(self) -> None: ...
 
@@ -42,11 +39,10 @@ class WarmKernel(IPKernelApp):
 
 def serve(key: str, descriptors: list[int]) -> None:
     """Run a kernel that signs with `key` until it is told to stop; `descriptors` in the order of LISTENED."""
-    settings = Config(HistoryManager={"enabled": False})
-    app = WarmKernel.instance(config=settings, transport="ipc", ip="none", log_level=50)
+    app = WarmKernel.instance(transport="ipc", ip="none", log_level=50)
     app.listeners = {PORTS[name]: descriptor for name, descriptor in zip(LISTENED, descriptors, strict=True)}
     for name in LISTENED:
         setattr(app, f"{name}_port", PORTS[name])
     app.session.key = key.encode()
-    app.initialize()  # type: ignore[no-untyped-call]
+    app.initialize(["--HistoryManager.enabled=False"])  # type: ignore[no-untyped-call]
     app.start()  # type: ignore[no-untyped-call]

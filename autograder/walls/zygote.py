@@ -20,12 +20,7 @@ from typing import Any
 from autograder.walls import linux
 from autograder.walls.jail import admit
 
-_BASE = (
-    "autograder.agent", "autograder.lab", "autograder.walls.warm_kernel",
-    # What a kernel imports only when it starts or runs its first cell: else each submission's would again.
-    "IPython.core.completerlib", "IPython.core.debugger", "IPython.core.logger", "IPython.core.oinspect",
-    "IPython.extensions.storemagic", "code", "tornado.platform.asyncio", "unicodedata",
-)  # fmt: skip
+_BASE = ("autograder.agent", "autograder.lab", "autograder.walls.warm_kernel", "IPython.core.completerlib")
 _MAX_MESSAGE = 65_536
 _MAX_DESCRIPTORS = 8
 
