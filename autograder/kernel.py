@@ -63,11 +63,14 @@ class KernelLink:
             raise Failure(f"the notebook's answer cannot be read: {type(error).__name__}") from error
 
     async def _drain(self) -> None:
-        """Throw away what is published about questions: a full queue would lose what the next cells publish."""
+        """Throw away what is published about questions: a full queue would lose what the next cells publish.
+
+        At most a thousand messages: a kernel that floods its line holds up nobody.
+        """
         channel: Any = self._client.kc.iopub_channel  # type: ignore[union-attr]
         queue: Any = zmq.Socket.shadow(channel.socket)
         with contextlib.suppress(zmq.Again):
-            while True:
+            for _ in range(1_000):
                 queue.recv_multipart(zmq.NOBLOCK)
 
     async def _reply(self, request: str, deadline: float) -> dict[str, Any] | None:
