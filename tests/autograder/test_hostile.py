@@ -74,7 +74,7 @@ def test_the_corpus_is_wide_and_well_formed() -> None:
         assert set(case.costs) <= set(WORTH), case.name
 
 
-@pytest.mark.parametrize("blank", [True, False], ids=["blank", "partly"])
+@pytest.mark.parametrize("blank", [True, pytest.param(False, marks=pytest.mark.thorough)], ids=["blank", "partly"])
 @pytest.mark.parametrize("case", CORPUS, ids=lambda case: f"{case.family}-{case.name}")
 def test_nothing_is_gained_and_nothing_honest_is_lost(
     case: Case, grader: ModuleGrader, strict_course: Course, tmp_path: Path, *, blank: bool

@@ -208,6 +208,7 @@ def test_a_dask_cluster_grades_and_survives_a_worker(
     assert [grade.total for grade in grades] == [0, 5, 9, 5, 4]
 
 
+@pytest.mark.thorough
 def test_no_cluster_is_a_clear_error() -> None:
     """The address stands in the message."""
     with (

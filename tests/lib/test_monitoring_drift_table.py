@@ -37,6 +37,7 @@ def published():
     return DriftTable.model_validate_json(PUBLISHED.read_text("utf-8"))
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("scenario", ["stable", "seasonal", "slide", "marginals", "gradual"])
 def test_a_run_gives_what_is_published(published, scenario):
     """One run of each kind, done again from its seed, alarms on the days that the table has."""

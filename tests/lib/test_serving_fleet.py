@@ -47,7 +47,7 @@ def asked(settings):
     return bodies, answers
 
 
-@pytest.fixture(params=["haproxy", "embedded"])
+@pytest.fixture(params=["haproxy", pytest.param("embedded", marks=pytest.mark.thorough)])
 def fleet(request, settings):
     """An empty fleet behind each kind of proxy; its replicas take 20 ms for an answer."""
     if request.param == "haproxy":
