@@ -113,6 +113,7 @@ def test_batch_by_name_asks_for_the_signature(settings, name, tmp_path, capsys):
     assert f"version {SIGNED} of {name} scored 50 of 50 rows" in capsys.readouterr().out
 
 
+@pytest.mark.thorough
 def test_a_replica_of_the_cluster_reads_only_what_is_signed(settings, name):
     """As `cluster run` starts them: one never is ready and says why, the other answers."""
     from lib.cli_safeguards import admitting

@@ -82,6 +82,7 @@ def steadily(fleet, asked, *, rate=60, seconds=60, **options):
     return traffic(f"{fleet.proxy.url}/predict", asked[0], due, check=right(asked, **options))
 
 
+@pytest.mark.thorough
 def test_scaling_up_and_down_under_load_loses_no_request(fleet, asked):
     """1 → 3 → 1 replicas: every request is answered, and rightly; all three had some."""
     fleet.scale_to(1)
@@ -100,6 +101,7 @@ def test_scaling_up_and_down_under_load_loses_no_request(fleet, asked):
     assert len(fleet.members) == 1
 
 
+@pytest.mark.thorough
 def test_a_killed_replica_is_replaced(fleet, asked):
     """Only what it had taken fails, as the proxy's contract says; the others go on, and soon there are two again."""
     fleet.scale_to(2)

@@ -13,6 +13,7 @@ from autograder.course import Course
 from autograder.errors import GraderError
 
 
+@pytest.mark.thorough
 def test_a_good_module_passes_every_part(course: Course, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """`autograder audit` prints each part, writes the JSON and ends with 0."""
     out = tmp_path / "audit.json"
