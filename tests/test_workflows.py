@@ -90,7 +90,7 @@ def test_a_workflow_calls_only_what_a_person_can_call(path):
 def test_every_job_has_an_end_and_a_supported_python(path):
     """A hanging job stops, and the tested versions are the supported ones; an image brings its own Python."""
     for job in jobs(path).values():
-        assert job["timeout-minutes"] <= 45
+        assert job["timeout-minutes"] <= 30
         given = [step["with"]["python-version"] for step in job["steps"] if "python-version" in step.get("with", {})]
         assert len(given) == int([step.get("run") for step in job["steps"] if "run" in step] != ["make image"])
         for version in given:

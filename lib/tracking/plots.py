@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,17 +21,19 @@ SHOWN_POINTS = 2_000
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write `figure` as a PNG at 110 dots an inch; packed quickly, since each training draws two."""
+    """Write `figure` as a PNG at 110 dots an inch; laid out once, not at each of the two times that it is drawn."""
+    layout = figure.get_layout_engine()
+    if layout is not None:
+        layout.execute(figure)
+        figure.set_layout_engine(None)
     figure.savefig(path, dpi=110, format="png", facecolor="white", pil_kwargs={"compress_level": 1})
 
 
 def importance_figure(found: Importance) -> Figure:
     """A bar for each of the 15 inputs that matter most, the longest at the top."""
     top = found.scores.iloc[:SHOWN_INPUTS][::-1]
-    names = [str(name) for name in top.index]
-    left = 0.25 + 0.075 * max(map(len, names), default=0)
-    figure, (axes,) = canvas(width=7.5, height=1.4 + 0.32 * len(top), margins=Margins(left=min(left, 4.0)))
-    axes.barh(names, top.to_numpy(), color=ACCENT, height=0.7)
+    figure, (axes,) = canvas(width=7.5, height=1.4 + 0.32 * len(top))
+    axes.barh([str(name) for name in top.index], top.to_numpy(), color=ACCENT, height=0.7)
     axes.set_xlabel(found.kind)
     hidden = len(found.scores) - len(top)
     axes.set_title("What the model looks at" + (f" (and {hidden} more)" if hidden else ""), loc="left")
@@ -42,7 +43,7 @@ def importance_figure(found: Importance) -> Figure:
 
 def residual_figure(target: NDArray[Any], answer: NDArray[Any], *, label: str) -> Figure:
     """Predicted against true values, and the residuals (true − predicted), of one part; `label` names the target."""
-    figure, (left, right) = canvas(width=10.5, height=4.4, columns=2, margins=Margins(left=0.75))
+    figure, (left, right) = canvas(width=10.5, height=4.4, columns=2)
     residual = target - answer
     few = slice(None, None, max(1, len(target) // SHOWN_POINTS))
     low, high = min(target.min(), answer.min()), max(target.max(), answer.max())
@@ -83,35 +84,14 @@ def confusion_figure(target: NDArray[Any], answer: NDArray[Any], *, label: str) 
     return figure
 
 
-@dataclass(frozen=True, kw_only=True)
-class Margins:
-    """Room in inches for what stands around axes: `left` of each, above and below."""
-
-    left: float
-    top: float = 0.35
-    bottom: float = 0.55
-    right: float = 0.15
-
-
-def canvas(
-    *, width: float, height: float, columns: int = 1, rows: int = 1, margins: Margins | None = None
-) -> tuple[Figure, tuple[Axes, ...]]:
-    """An empty figure in the house style: axes side by side, `rows` of them over the same x; sizes in inches.
-
-    Without `margins` room is made for whatever is written around the axes, which takes as long as drawing them does.
-    """
+def canvas(*, width: float, height: float, columns: int = 1, rows: int = 1) -> tuple[Figure, tuple[Axes, ...]]:
+    """An empty figure in the house style: axes side by side, `rows` of them over the same x; sizes in inches."""
     # Imported here: a run without pictures does not pay for it.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    figure = Figure(figsize=(width, height), layout="constrained" if margins is None else None)
+    figure = Figure(figsize=(width, height), layout="constrained")
     FigureCanvasAgg(figure)
-    if margins is not None:
-        inside = width / columns - margins.left - margins.right
-        figure.subplots_adjust(
-            left=margins.left / width, right=1 - margins.right / width, wspace=(margins.left + margins.right) / inside,
-            bottom=margins.bottom / height, top=1 - margins.top / height,
-        )  # fmt: skip
     found = tuple(np.atleast_1d(np.asarray(figure.subplots(rows, columns, sharex=rows > 1))).ravel())
     for axes in found:
         axes.spines[["top", "right"]].set_visible(False)
