@@ -20,6 +20,7 @@ Role = Literal["plain", "parameters", "shared", "task", "check", "written"]
 class Cell:
     """One cell of a module's source; `targets` are the tasks that a check cell judges, `excused` lints it may fail.
 
+    What `prepares` leaves files or a store behind that a later cell looks at without reading a name of it.
     Of a notebook written for nbgrader, `stub` is what students receive, and `unjudged` why a check needs a person.
     """
 
@@ -34,6 +35,7 @@ class Cell:
     minutes: float = 0
     half: Literal["", "theory", "practice"] = ""
     folded: bool = False
+    prepares: bool = False
     excused: frozenset[str] = frozenset()
     stub: str = ""
     unjudged: str = ""

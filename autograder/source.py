@@ -35,6 +35,7 @@ class _Header(BaseModel):
     minutes: float = 0
     half: str = ""
     folded: bool = False
+    prepares: bool = False
     answer: str = ""
     options: str = ""
     keys: str = ""
@@ -97,6 +98,7 @@ def _cells(raw: Any, where: str, line: int) -> list[Cell]:
         minutes=header.minutes,
         half=header.half,  # type: ignore[arg-type]
         folded=header.folded,
+        prepares=header.prepares,
         excused=_excused(header.excuse, where),
     )
     _check_cell_form(cell, header, where)
@@ -177,6 +179,8 @@ def _check_cell_form(cell: Cell, header: _Header, where: str) -> None:
         raise SourceError(
             f'{where}: cell {cell.id!r} holds hidden tests but is no check; add check="TASK" points=N to its header'
         )
+    if header.prepares and (cell.role != "plain" or cell.kind != "code"):
+        raise SourceError(f"{where}: cell {cell.id!r} is graded or text; prepares=true is for a given cell of code")
     carries = cell.role in ("check", "written") or header.answer
     if carries and header.points <= 0:
         raise SourceError(f"{where}: cell {cell.id!r} has no points; add points=N to its header")

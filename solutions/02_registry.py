@@ -1295,7 +1295,7 @@ code_review_findings = {"A", "B", "D", "F", "G", "H"}
 # `no-champion` printed one, an unknown model has another), `raise LookupError(f"…{name}…") from problem`, and raise anything else again. Then `mlflow.sklearn.load_model(f"models:/{name}@champion")`.
 # </details>
 
-# %% id="a-third"
+# %% id="a-third" prepares=true
 mlflow.register_model(f"runs:/{recorded(crooked)}/model", "demo")
 mlflow.register_model(f"runs:/{recorded(crooked)}/model", "orphan")
 client.set_registered_model_alias("demo", "champion", "1" if SEED % 2 else "2")  # somebody has been here

@@ -1857,7 +1857,7 @@ def follow(shelf, name):
 # Opening day in your own notebook: 120 requests, every sixth of them bad. Version 1, of last year, serves. Before request 30 version 2 is promoted, which
 # wants a column that nobody sends; before request 70 version 3, of this year. Expect 100 answers with 200 and 20 with 422, and in the picture the old prices until version 3 is loaded, some time after request 70, without a gap.
 
-# %% id="home"
+# %% id="home" prepares=true
 NAME = "house-price-predictor"
 first, odd, new = stock([last_year, this_year, this_year], odd=[1])
 release(NAME, first)

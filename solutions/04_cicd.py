@@ -1124,7 +1124,7 @@ def bad_prices(chance, version, price):
         "another unit": {"times": float(chance.choice([0.001, 0.01, 100.0]))},
         "inputs in another order": {"order": NUMBERS[turned:] + NUMBERS[:turned]},
         "area scaled, as in training only": {"scaled": True},
-        "one district spoiled": {"spoiled": str(chance.choice(DISTRICTS))},
+        "one district spoiled": {"spoiled": "country"},  # a fifth of the houses: of a half the median would tell
         "one price for all": {"same": price},
         "an older version answers": {"predict_says": version - int(chance.integers(1, 4))},
         "an older version on /health": {"health_says": version - int(chance.integers(1, 4))},

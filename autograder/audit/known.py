@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from autograder.audit.part import Part
+from autograder.audit.slice import without_demonstrations
 from autograder.audit.trials import Trial, grade_trials
 from autograder.build import stub_sources
 from autograder.course import Course
@@ -63,10 +64,14 @@ def misses(known: Known, grade: Grade) -> str:
 
 
 def audit_known(course: Course, lab: Lab, *, workers: int = 1) -> Part:
-    """Solution = full, blank = 0, each wrong answer loses where it says and only there, each alternative keeps all."""
+    """Solution = full, blank = 0, each wrong answer loses where it says and only there, each alternative keeps all.
+
+    All but the first two without the lab's demonstrations, which decide nothing.
+    """
     files = [*known_submissions(course, lab.module, "wrong"), *known_submissions(course, lab.module, "alt")]
     blank = {cell.id: stub_sources(lab)[cell.id] for cell in (*lab.with_role("task"), *lab.with_role("written"))}
-    trials = [Trial(lab), Trial(lab, blank), *(Trial(lab, read_cells(known.path)) for known in files)]
+    changes = [read_cells(known.path) for known in files]
+    trials = [Trial(lab), Trial(lab, blank), *(Trial(without_demonstrations(lab, each), each) for each in changes)]
     solution, empty, *others = grade_trials(course, trials, workers=workers)
     record: dict[str, Any] = {"solution": _points(solution), "blank": _points(empty), "wrong": {}, "alt": {}}
     problems = [*_solution_problems(solution, course), *_blank_problems(empty)]

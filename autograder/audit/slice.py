@@ -1,4 +1,4 @@
-"""The part of a module that decides one task: its checks and the cells that they stand on."""
+"""The part of a module that decides points: of one task, or of all."""
 
 from __future__ import annotations
 
@@ -13,19 +13,25 @@ from autograder.names import assigned_names, free_names, plain_python
 def task_slice(lab: Lab, task: str, changes: Mapping[str, str] | None = None) -> Lab:
     """`lab` with only the checks of `task`, and of the other cells those that the checks or the task build on.
 
-    Names decide: a cell stays when it assigns what a kept cell reads, and so do parameters, shared cells and set-up
-    cells (those that import, for they prepare files and stores as well). `changes` (cell id → text) are read beside the
-    solution's own text, since a changed task may need other names. What a slice leaves out may have left state behind:
-    see that the solution keeps its points in the slice before you trust it.
+    Names decide: a cell stays when it assigns what a kept cell reads, and so do parameters, shared cells, set-up cells
+    (those that import, for they prepare files and stores as well) and those that say `prepares=true`. `changes` (cell
+    id → text) are read beside the solution's own text, since a changed task may need other names. What a slice leaves
+    out may have left state behind: see that the solution keeps its points in the slice before you trust it.
     """
     checks = {cell.id for cell in checks_of(lab, task)}
     last = max(index for index, cell in enumerate(lab.cells) if cell.id in checks)
     before = [cell for cell in lab.cells[: last + 1] if cell.kind == "code"]
     targets = {target for check in checks for target in lab[check].targets}
     kept = {cell.id for cell in before if cell.id in checks | targets or _stays(cell)}
-    while grown := _providers(before, _needs(before, kept, changes or {})) - kept:
-        kept |= grown
+    kept = _with_what_they_build_on(before, kept, changes or {})
     return replace(lab, cells=tuple(cell for cell in before if cell.id in kept))
+
+
+def without_demonstrations(lab: Lab, changes: Mapping[str, str] | None = None) -> Lab:
+    """`lab` without the cells that only show something: no task, check or change reads a name of theirs."""
+    code = [cell for cell in lab.cells if cell.kind == "code"]
+    kept = _with_what_they_build_on(code, {c.id for c in code if c.role != "plain" or _stays(c)}, changes or {})
+    return replace(lab, cells=tuple(cell for cell in lab.cells if cell.kind != "code" or cell.id in kept))
 
 
 def checks_of(lab: Lab, task: str) -> tuple[Cell, ...]:
@@ -34,11 +40,17 @@ def checks_of(lab: Lab, task: str) -> tuple[Cell, ...]:
 
 
 def _stays(cell: Cell) -> bool:
-    return cell.role in ("parameters", "shared") or (cell.role == "plain" and _imports(cell))
+    return cell.prepares or cell.role in ("parameters", "shared") or (cell.role == "plain" and _imports(cell))
 
 
 def _imports(cell: Cell) -> bool:
     return any(isinstance(node, ast.Import | ast.ImportFrom) for node in ast.parse(plain_python(cell.source)).body)
+
+
+def _with_what_they_build_on(cells: list[Cell], kept: set[str], changes: Mapping[str, str]) -> set[str]:
+    while grown := _providers(cells, _needs(cells, kept, changes)) - kept:
+        kept = kept | grown
+    return kept
 
 
 def _needs(cells: list[Cell], kept: set[str], changes: Mapping[str, str]) -> set[str]:

@@ -120,6 +120,7 @@ def test_check_tells_what_is_stale(copy: Course) -> None:
         ('answer="choice"', 'answer="chioce"', "kinds are choice, several"),
         ('id="results-file"', 'id="result file"', "must be 1–64 characters"),
         ('id="setup" folded=true', 'id="setup" points=2', "nothing judges it"),
+        ("task=true", "task=true prepares=true", "prepares=true is for a given cell of code"),
         (
             "folder = pathlib",
             "### BEGIN SOLUTION\n### END SOLUTION\nfolder = pathlib",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
 from functools import cache, partial
 from pathlib import Path
 
 from autograder.audit.known import Kind, Known, known_submissions
 from autograder.build import load_lab
 from autograder.course import load_course
+from autograder.models import CheckResult
 from autograder.names import assigned_names, free_names
 from autograder.source import read_cells
 
@@ -24,59 +24,92 @@ def known(kind: Kind) -> list[Known]:
     return [submission for module in MODULES for submission in known_submissions(COURSE, module, kind)]
 
 
-def sample(kind: Kind) -> list[Known]:
-    """A mistake in each task and the peek at the truth; all of them with KNOWN=all.
+def sample() -> list[Known]:
+    """All other right answers, a mistake in each task and the peek at the truth; all mistakes, too, with KNOWN=all.
 
     So a mistake in each task is seen to lose at every change, and minutes are not spent on its variants: `make audit`
     grades those. A mistake in one task alone is preferred: it is graded by that task's checks.
     """
     if os.environ.get("KNOWN") == "all":
-        return known(kind)
+        return known("wrong") + known("alt")
     chosen, seen = [], set()
-    for submission in sorted(known(kind), key=lambda each: len(cells_of(each)) > 1):
+    for submission in sorted(known("wrong"), key=lambda each: len(cells_of(each)) > 1):
         tasks = {(submission.module, task) for task in cells_of(submission)}
         if tasks - seen or submission.path.stem in ("wrong_borrowed", "wrong_peeks_at_truth"):
             chosen.append(submission)
             seen |= tasks
-    return chosen
+    return chosen + known("alt")
 
 
-def together(submissions: list[Known], clash: Callable[[Known, Known], bool]) -> list[list[Known]]:
-    """The same submissions in as few notebooks as may be, two that clash in different ones; KNOWN=all: one in each."""
+def together(submissions: list[Known]) -> list[list[Known]]:
+    """The same submissions in as few notebooks as may be, those that clash in different ones; KNOWN=all: one in each.
+
+    Those that clash with most take their places first.
+    """
     notebooks: list[list[Known]] = []
-    for submission in submissions:
-        others = [
-            each for each in notebooks
-            if os.environ.get("KNOWN") != "all" and each[0].module == submission.module
-            and not any(clash(other, submission) for other in each)
-        ]  # fmt: skip
-        if others:
-            others[0].append(submission)
+    for submission in sorted(submissions, key=lambda each: -sum(clash(each, other) for other in submissions)):
+        free = (each for each in notebooks if not any(clash(submission, other) for other in each))
+        if found := next(free, None):
+            found.append(submission)
         else:
             notebooks.append([submission])
-    return notebooks
+    return sorted(notebooks, key=lambda each: each[0].module)
 
 
-def same_task(one: Known, other: Known) -> bool:
-    """Whether both change a cell."""
-    return bool(cells_of(one) & cells_of(other))
+@cache
+def clash(one: Known, other: Known) -> bool:
+    """Whether both, in one notebook, could not be judged as if each were alone: they change a cell, or share a verdict.
+
+    Two right answers to different tasks never do: all is right of both.
+    """
+    if one.module != other.module or os.environ.get("KNOWN") == "all" or cells_of(one) & cells_of(other):
+        return True
+    if not one.loses and not other.loses:
+        return False
+    if not one.loses or not other.loses:
+        wrong, right = (one, other) if one.loses else (other, one)
+        return _spoils(wrong, right)
+    return _same_verdict(one, other)
 
 
-def same_verdict(one: Known, other: Known) -> bool:
-    """Whether it could not be said which of both lost.
+def _spoils(wrong: Known, right: Known) -> bool:
+    """Whether points of the right answer could be lost with the mistake, or a loss by it be taken for the mistake's."""
+    return bool(
+        cells_of(right) & _built_on(wrong.module, *cells_of(wrong))
+        or own_checks(wrong).keys() & own_checks(right).keys()
+        or _beyond(wrong) & _lines_that_stand_on(right)
+    )
+
+
+def _same_verdict(one: Known, other: Known) -> bool:
+    """Whether it could not be said which of two mistakes lost.
 
     Because a cell of one builds on a cell of the other, or because of the lines where it says that it loses one is
     judged only by checks that judge the other, too.
     """
-    ones, others = cells_of(one), cells_of(other)
     alone, beside = own_checks(one).keys() - own_checks(other).keys(), own_checks(other).keys() - own_checks(one).keys()
-    return (
-        same_task(one, other)
-        or bool(_expected(one) - {own_checks(one)[cell] for cell in alone})
-        or bool(_expected(other) - {own_checks(other)[cell] for cell in beside})
-        or any(ones & _built_on(one.module, cell) for cell in others)
-        or any(others & _built_on(one.module, cell) for cell in ones)
+    return bool(
+        expected_lines(one) - {own_checks(one)[cell] for cell in alone}
+        or expected_lines(other) - {own_checks(other)[cell] for cell in beside}
+        or cells_of(one) & _built_on(one.module, *cells_of(other))
+        or cells_of(other) & _built_on(one.module, *cells_of(one))
     )
+
+
+def explains(submission: Known, check: CheckResult) -> bool:
+    """Whether the file says that it loses here: in a check of its own, or in a line that only builds on its task."""
+    own_or_not = submission.loses | submission.may_lose if check.cell in own_checks(submission) else _beyond(submission)
+    return check.rubric in own_or_not
+
+
+def _beyond(submission: Known) -> frozenset[str]:
+    """The lines in which it loses only, or perhaps, by what builds on its task."""
+    return (submission.loses - frozenset(own_checks(submission).values())) | submission.may_lose
+
+
+def _lines_that_stand_on(submission: Known) -> set[str]:
+    stand = cells_of(submission) | _built_on(submission.module, *cells_of(submission))
+    return {str(cell.rubric) for cell in LABS(submission.module).graded if {cell.id, *cell.targets} & stand}
 
 
 @cache
@@ -86,17 +119,18 @@ def own_checks(submission: Known) -> dict[str, str]:
     return {cell.id: cell.rubric for cell in graded if {cell.id, *cell.targets} & cells_of(submission)}
 
 
-def _expected(submission: Known) -> frozenset[str]:
+def expected_lines(submission: Known) -> frozenset[str]:
     """The lines in which it loses by its own checks, not only by those that build on it."""
     return submission.loses & frozenset(own_checks(submission).values())
 
 
 @cache
-def _built_on(module: str, cell: str) -> frozenset[str]:
-    """The cells that stand on the names of `cell`, at once or through others."""
-    names, found = set(assigned_names(LABS(module)[cell].source)), set()
+def _built_on(module: str, *cells: str) -> frozenset[str]:
+    """The cells that stand on the names of one of `cells`, at once or through others."""
+    names = {name for cell in cells for name in assigned_names(LABS(module)[cell].source)}
+    found: set[str] = set()
     for each in LABS(module).cells:
-        if each.kind == "code" and each.role != "check" and each.id != cell and free_names(each.source) & names:
+        if each.kind == "code" and each.role != "check" and each.id not in cells and free_names(each.source) & names:
             found.add(each.id)
             names |= assigned_names(each.source)
     return frozenset(found)

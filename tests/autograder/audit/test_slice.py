@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from autograder.audit.slice import checks_of, task_slice
+import pytest
+
+from autograder.audit.slice import checks_of, task_slice, without_demonstrations
 from autograder.build import load_lab
 from autograder.course import Course
 
@@ -40,6 +42,21 @@ def test_names_are_followed_through_functions_defined_later(variant) -> None:
     helper = '# %% id="helper"\ndef shout(word):\n    return word.upper().lower()\n\n\n# %% id="code-guard-check"'
     course = variant(("    return words[0]", "    return shout(words[0])"), ('# %% id="code-guard-check"', helper))
     assert "helper" in _ids(course, "code-guard")
+
+
+@pytest.mark.parametrize(
+    ("header", "reader", "left_out"),
+    [("", "1", ["bars"]), (" prepares=true", "1", []), ("", "len(bars)", [])],
+    ids=["shown", "prepares", "read"],
+)
+def test_what_only_shows_something_is_left_out(variant, header: str, reader: str, left_out: list[str]) -> None:
+    """Every graded cell stays, in order, and what one of them reads; a picture goes, unless it prepares something."""
+    shown = f'# %% id="bars"{header}\nbars = ["#"]\n\n\n# %% id="code-guard-check"'
+    course = variant(("return words[0]", f"return words[{reader} - 1]"), ('# %% id="code-guard-check"', shown))
+    lab = load_lab(course, "words")
+    left = without_demonstrations(lab)
+    assert left.cells == tuple(cell for cell in lab.cells if cell.id not in left_out)
+    assert without_demonstrations(lab, {"code-guard": "print(bars)"}).cells == lab.cells
 
 
 def test_checks_of_names_every_check_of_a_task(course: Course) -> None:
