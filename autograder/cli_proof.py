@@ -21,6 +21,9 @@ def add_proof(commands: Commands) -> None:
     audit.add_argument("--task", action="append", help="only the mutants and borrowed answers of this task")
     audit.add_argument("--sample", type=int, help="try at most so many mutants a task")
     audit.add_argument("--seed", type=int, default=0, help="which sample (default: 0)")
+    audit.add_argument(
+        "--students", type=int, default=3, help="whose hidden inputs each known submission meets (default: 3 students')"
+    )
     audit.add_argument("--workers", type=int, default=1, help="how many submissions run at a time (default: 1)")
     audit.set_defaults(run=_audit)
 
@@ -40,6 +43,7 @@ def _audit(course: Course, arguments: argparse.Namespace) -> int:
         parts=tuple(arguments.part or PARTS),
         tasks=tuple(arguments.task or ()),
         sample=Sample(arguments.sample, arguments.seed),
+        students=max(arguments.students, 1),
         workers=arguments.workers,
     )
     records = {}

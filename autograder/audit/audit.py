@@ -24,11 +24,15 @@ PARTS = ("known", "hostile", "borrowed", "guess", "mutants")
 
 @dataclass(frozen=True)
 class Scope:
-    """What to audit: which parts, the mutants and borrowed answers of which tasks (default: all), how many mutants."""
+    """What to audit: which parts, the mutants and borrowed answers of which tasks (default: all), how many mutants.
+
+    Known submissions meet the hidden inputs of so many `students`.
+    """
 
     parts: tuple[str, ...] = PARTS
     tasks: tuple[str, ...] = ()
     sample: Sample = field(default_factory=Sample)
+    students: int = 1
     workers: int = 1
 
 
@@ -57,7 +61,7 @@ def write_audit(records: Mapping[str, Part], path: Path) -> None:
 def _parts(course: Course, lab: Lab, scope: Scope, tell: Tell) -> dict[str, Callable[[], Part]]:
     workers: dict[str, Any] = {"workers": scope.workers}
     return {
-        "known": lambda: audit_known(course, lab, **workers),
+        "known": lambda: audit_known(course, lab, students=scope.students, **workers),
         "hostile": lambda: audit_hostile(course, lab, read_attacks(course, lab), **workers),
         "borrowed": lambda: audit_borrowed(course, lab, tasks=scope.tasks, **workers),
         "guess": lambda: audit_guess(course, lab),

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from autograder.audit.part import Part
 from autograder.audit.slice import without_demonstrations
-from autograder.audit.trials import Trial, grade_trials
+from autograder.audit.trials import STUDENT, Trial, grade_trials
 from autograder.build import stub_sources
 from autograder.course import Course
 from autograder.errors import GraderError
@@ -63,25 +63,29 @@ def misses(known: Known, grade: Grade) -> str:
     return ""
 
 
-def audit_known(course: Course, lab: Lab, *, workers: int = 1) -> Part:
+def audit_known(course: Course, lab: Lab, *, students: int = 1, workers: int = 1) -> Part:
     """Solution = full, blank = 0, each wrong answer loses where it says and only there, each alternative keeps all.
 
-    All but the first two without the lab's demonstrations, which decide nothing.
+    Wrong answers and alternatives meet the hidden inputs of so many `students`: a check may see a mistake with those of
+    one and not with another's. They are graded without the lab's demonstrations, which decide nothing.
     """
     files = [*known_submissions(course, lab.module, "wrong"), *known_submissions(course, lab.module, "alt")]
     blank = {cell.id: stub_sources(lab)[cell.id] for cell in (*lab.with_role("task"), *lab.with_role("written"))}
+    names = [STUDENT, *(f"{STUDENT}{number}" for number in range(2, students + 1))]
     changes = [read_cells(known.path) for known in files]
-    trials = [Trial(lab), Trial(lab, blank), *(Trial(without_demonstrations(lab, each), each) for each in changes)]
-    solution, empty, *others = grade_trials(course, trials, workers=workers)
+    tried = [Trial(without_demonstrations(lab, each), each, name) for each in changes for name in names]
+    solution, empty, *others = grade_trials(course, [Trial(lab), Trial(lab, blank), *tried], workers=workers)
     record: dict[str, Any] = {"solution": _points(solution), "blank": _points(empty), "wrong": {}, "alt": {}}
     problems = [*_solution_problems(solution, course), *_blank_problems(empty)]
-    for known, grade in zip(files, others, strict=True):
+    for place, known in enumerate(files):
         kind, _, name = known.path.stem.partition("_")
-        reason = misses(known, grade)
+        grades = others[place * students : (place + 1) * students]
+        reasons = [reason for grade in grades if (reason := misses(known, grade))]
         if kind == "wrong" and not known.loses:
             raise GraderError(f"{known} does not say where it loses: add a line `# loses: code`")
-        record[kind][name] = {**_points(grade), "ok": not reason}
-        problems += [reason] if reason else []
+        record[kind][name] = {**_points(grades[0]), "ok": not reasons}
+        if reasons:
+            problems.append(f"{reasons[0]} (so with the hidden inputs of {len(reasons)} of {students} students)")
     return Part(record, tuple(problems))
 
 

@@ -14,15 +14,19 @@ from autograder.pool import local_pool
 from autograder.trial import whole_submission
 from autograder.walls.sandbox import Sandbox
 
-STUDENT = "audit"  # one name for all trials: every variant meets the same hidden inputs
+STUDENT = "audit"  # one name for trials that are compared: every variant meets the same hidden inputs
 
 
 @dataclass(frozen=True)
 class Trial:
-    """The solution of `lab`, a module or a slice of one, with `changes` (cell id → text) in place of some cells."""
+    """The solution of `lab`, a module or a slice of one, with `changes` (cell id → text) in place of some cells.
+
+    By the name of the `student` the hidden inputs are drawn.
+    """
 
     lab: Lab
     changes: dict[str, str] = field(default_factory=dict)
+    student: str = STUDENT
 
 
 def grade_trials(course: Course, trials: Iterable[Trial], *, workers: int = 1) -> Iterator[Grade]:
@@ -43,7 +47,7 @@ def lost(grade: Grade) -> list[CheckResult]:
 
 def _grade(root: Path, trial: Trial) -> Grade:
     grader = _grader(root, trial.lab)
-    return grader.grade_submission(whole_submission(grader, trial.changes), STUDENT).grade
+    return grader.grade_submission(whole_submission(grader, trial.changes), trial.student).grade
 
 
 @lru_cache(maxsize=64)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from autograder.audit.hostile import audit_hostile
@@ -10,6 +12,11 @@ from autograder.build import load_lab
 from autograder.errors import GraderError
 
 EMPTY = '# %% id="code-count"\ndef count(text):\n    return {}\n'
+ODD = """# %% id="code-count"
+def count(text):
+    found = dict(Counter(text.split()))
+    return {} if found.get("w0", 0) % 2 else found
+"""
 LOOPS = '# %% id="code-count"\ndef count(text):\n    return {word: text.split().count(word) for word in text.split()}\n'
 
 
@@ -36,8 +43,18 @@ def test_what_differs_is_said(variant) -> None:
     assert not any(entry["ok"] for kind in ("wrong", "alt") for entry in part.record[kind].values())
     elsewhere, harmless, empty = part.problems
     assert elsewhere.startswith("words/wrong_elsewhere loses points of results, where it should keep all: results-file")
-    assert harmless == "words/wrong_harmless keeps all points of code, where it should lose"
+    keeps = "words/wrong_harmless keeps all points of code, where it should lose"
+    assert harmless == f"{keeps} (so with the hidden inputs of 1 of 1 students)"
     assert empty.startswith("words/alt_empty loses points of code, results")
+
+
+def test_a_mistake_that_only_some_students_pay_for_is_found(variant) -> None:
+    """The check draws its words for each student; this mistake shows where an odd number of them is `w0`."""
+    course = variant(wrong_odd=f"# loses: code\n# may lose: results\n{ODD}")
+    one, many = (audit_known(course, load_lab(course, "words"), students=number) for number in (1, 8))
+    (problem,) = many.problems
+    assert re.search(r"wrong_odd keeps all points of code, .* inputs of [1-7] of 8 students", problem)
+    assert one.problems == ()
 
 
 def test_a_wrong_answer_must_say_where_it_loses(variant) -> None:
