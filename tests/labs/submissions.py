@@ -25,7 +25,7 @@ def known(kind: Kind) -> list[Known]:
 
 
 def sample() -> list[Known]:
-    """All other right answers, a mistake in each task and the peek at the truth; all mistakes, too, with KNOWN=all.
+    """All other right answers, the peek at the truth, and a mistake in each other task; all mistakes with KNOWN=all.
 
     So a mistake in each task is seen to lose at every change, and minutes are not spent on its variants: `make audit`
     grades those. A mistake in one task alone is preferred: it is graded by that task's checks.
@@ -33,12 +33,16 @@ def sample() -> list[Known]:
     if os.environ.get("KNOWN") == "all":
         return known("wrong") + known("alt")
     chosen, seen = [], set()
-    for submission in sorted(known("wrong"), key=lambda each: len(cells_of(each)) > 1):
+    for submission in sorted(known("wrong"), key=lambda each: (not _peeks(each), len(cells_of(each)) > 1)):
         tasks = {(submission.module, task) for task in cells_of(submission)}
-        if tasks - seen or submission.path.stem in ("wrong_borrowed", "wrong_peeks_at_truth"):
+        if tasks - seen or submission.path.stem == "wrong_borrowed":
             chosen.append(submission)
             seen |= tasks
     return chosen + known("alt")
+
+
+def _peeks(submission: Known) -> bool:
+    return submission.path.stem == "wrong_peeks_at_truth"
 
 
 def together(submissions: list[Known]) -> list[list[Known]]:
