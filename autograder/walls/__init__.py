@@ -8,3 +8,5 @@ cells, `examination` looks at its files.
 
 PORTS = {"shell": 1, "iopub": 2, "stdin": 3, "hb": 4, "control": 5}
 LISTENED = ("shell", "iopub", "stdin", "control")
+# The grader's own kind of message beside Jupyter's, and what answers it.
+QUESTION, ANSWER = "ask_request", "ask_reply"
