@@ -93,19 +93,24 @@ class Autoscaler:
         policy = self.policy
         asked = max((recommend(replicas, values, policy) for values in metrics.values()), default=replicas)
         asked = min(max(asked, policy.minimum), policy.maximum)
-        self._recommended.append((now_s, asked))
-        _forget(self._recommended, now_s - policy.down_stabilisation_s)
-        self._sizes.append((now_s, replicas))
-        _forget(self._sizes, now_s - policy.period_s)
-        if asked > replicas:
-            before = min(size for _, size in self._sizes)  # what was added within the period counts against the limit
+        most = _extreme(self._recommended, now_s, asked, policy.down_stabilisation_s, sign=1)
+        before = _extreme(self._sizes, now_s, replicas, policy.period_s, sign=-1)
+        if asked > replicas:  # what was added within the period counts against the limit
             return min(asked, max(replicas, _ceil(before * policy.up_factor), before + policy.up_pods))
-        return min(replicas, max(size for _, size in self._recommended))
+        return min(replicas, most)
 
 
-def _forget(kept: deque[tuple[float, int]], before_s: float) -> None:
-    while kept[0][0] < before_s:
+def _extreme(kept: deque[tuple[float, int]], now_s: float, size: int, window_s: float, *, sign: int) -> int:
+    """The largest size of the last `window_s` seconds (the smallest with `sign` −1), `size` of now among them.
+
+    Only those are kept that no later one exceeds, so the first is the answer.
+    """
+    while kept and sign * kept[-1][1] <= sign * size:
+        kept.pop()
+    kept.append((now_s, size))
+    while kept[0][0] < now_s - window_s:
         kept.popleft()
+    return kept[0][1]
 
 
 def hpa_manifest(policy: AutoscalePolicy, *, name: str, metric: str | None = None) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -38,12 +39,12 @@ def replay(
     if capacity <= 0 or not load or min(load) < 0:
         raise ValueError(f"capacity is {capacity} and load {list(load)[:5]}…; give a positive capacity and a load ≥ 0.")
     scaler = Autoscaler(policy)
-    ready_at = [0.0] * policy.minimum
+    ready_at = [0.0] * policy.minimum  # the earliest first
     queue = late = 0.0
     sizes, shares, waits = [], [], []
     for number, rate in enumerate(load):
         now = number * step_s
-        ready = max(1, sum(since <= now for since in ready_at))
+        ready = max(1, bisect_right(ready_at, now))
         room, arrived = ready * capacity * step_s, rate * step_s
         share = (arrived + queue) / room
         wait = max(0.0, queue + arrived - room) / (ready * capacity)
@@ -54,7 +55,7 @@ def replay(
         shares.append(share)
         waits.append(wait)
         wanted = scaler.step(now, len(ready_at), {"utilisation": [share] * ready + [None] * (len(ready_at) - ready)})
-        ready_at = sorted(ready_at)[:wanted] + [now + startup_s] * max(0, wanted - len(ready_at))
+        ready_at = ready_at[:wanted] + [now + startup_s] * (wanted - len(ready_at))
     total = sum(load) * step_s
     return Replay(
         replicas=tuple(sizes),
