@@ -55,6 +55,7 @@ def test_advantage_is_the_widest_gap():
         membership_advantage([], [1.0])
 
 
+@pytest.mark.thorough
 def test_version_that_tells_too_much_is_named_by_the_policy(tmp_path):
     """With a warning by default; a rule that blocks stops it, a modest model passes, one without rows does not."""
     settings, rules = settings_in(tmp_path), read_policy().rules
