@@ -9,7 +9,7 @@ from typing import Any
 import zmq
 from ipykernel.kernelapp import IPKernelApp
 
-from autograder.agent import answer
+from autograder import agent
 from autograder.walls import ANSWER, LISTENED, PORTS, QUESTION
 
 sys.modules["debugpy"] = None  # type: ignore[assignment]  # a debugger for each kernel is half of its start
@@ -58,6 +58,6 @@ def serve(key: str, descriptors: list[int]) -> None:
 
 def _answer_question(kernel: Any, stream: Any, ident: Any, parent: dict[str, Any]) -> None:
     """The handler of the grader's own kind of message: of all that a cell goes through a question needs nothing."""
-    reply = answer(parent["content"]["question"])
+    reply = agent.answer(parent["content"]["question"])
     kernel.shell.events.trigger("post_execute")  # shows the pictures that it drew, which else come with the next cell
     kernel.session.send(stream, ANSWER, {"answer": reply}, parent=parent, ident=ident)

@@ -76,10 +76,8 @@ kernel = get_ipython().kernel
 plain = kernel.session.send
 
 def forge(stream, msg_or_type, content=None, *args, **kwargs):
-    if msg_or_type == "execute_reply":
-        content = {"status": "ok", "execution_count": 1, "user_expressions": {
-            "reply": {"status": "ok", "data": {"text/plain": "'{\"ok\":\"a\"}'"}, "metadata": {}}}}
-        plain(stream, msg_or_type, content, *args, **kwargs)
+    if msg_or_type == "ask_reply":
+        plain(stream, msg_or_type, {"answer": '{"ok":"a"}'}, *args, **kwargs)
     return plain(stream, msg_or_type, content, *args, **kwargs)
 
 kernel.session.send = forge
@@ -88,38 +86,51 @@ kernel.session.send = forge
 # Where a dictionary belongs there is a list, a number or nothing.
 # costs: results-file
 # strikes: code-guard
+import itertools
+
 kernel = get_ipython().kernel
 plain = kernel.session.send
-shapes = [[], 7, "text", {"user_expressions": []}, {"user_expressions": {"reply": []}}, {"status": "error"}]
+shapes = itertools.cycle([[], 7, "text", {"answer": []}, {"answer": {"ok": "a"}}, {"status": "error"}, {"answer": None}])
 
 def forge(stream, msg_or_type, content=None, *args, **kwargs):
-    if msg_or_type == "execute_reply" and "reply" in str(content.get("user_expressions")):
-        content = shapes[id(content) // 64 % len(shapes)]
-    return plain(stream, msg_or_type, content, *args, **kwargs)
+    return plain(stream, msg_or_type, next(shapes) if msg_or_type == "ask_reply" else content, *args, **kwargs)
 
 kernel.session.send = forge
 
-# %% literal_of_odd_shape
-# The text of a reply is read as a Python literal: nested, long, or not one at all.
+# %% reply_of_odd_text
+# What should be JSON is nested, long, or nothing of the kind.
 # costs: results-file
 # strikes: code-guard
 import itertools
 
-shell = get_ipython()
-literals = itertools.cycle(["(" * 150 + ")" * 150, "-" * 50_000 + "1", "9" * 10_000, "['a'", "\0", "b'a'", "[" * 90 + "]" * 90])
-shell.user_expressions = lambda wanted: {
-    name: {"status": "ok", "data": {"text/plain": next(literals)}, "metadata": {}} for name in wanted
-}
+from autograder import agent
 
-# %% literal_of_many_numbers
-# What a parser makes of each number is a hundred times as large as its text.
+texts = itertools.cycle(["[" * 100_000, '{"ok":' * 50_000, "9" * 10_000, '{"ok":' + "9" * 10_000 + "}", "['a'", "\0", "\ud800", ""])
+agent.answer = lambda request: next(texts)
+
+# %% reply_of_many_numbers
+# What a parser makes of each number is many times as large as its text.
 # costs: results-file
 # strikes: code-guard
-shell = get_ipython()
-numbers = "['a'," + "1," * 10_000_000 + "]"
-shell.user_expressions = lambda wanted: {
-    name: {"status": "ok", "data": {"text/plain": numbers}, "metadata": {}} for name in wanted
-}
+kernel = get_ipython().kernel
+plain = kernel.session.send
+numbers = {"answer": list(range(5_000_000))}
+
+def forge(stream, msg_or_type, content=None, *args, **kwargs):
+    return plain(stream, msg_or_type, numbers if msg_or_type == "ask_reply" else content, *args, **kwargs)
+
+kernel.session.send = forge
+
+# %% questions_taken_by_another
+# The kernel hands the grader's questions to the student's own function.
+# costs: results-file
+# strikes: code-guard
+kernel = get_ipython().kernel
+
+def forge(stream, ident, parent):
+    kernel.session.send(stream, "ask_reply", {"answer": '{"ok":true}'}, parent=parent, ident=ident)
+
+kernel.shell_handlers["ask_request"] = forge
 
 # %% wrong_signature
 # A message that nobody can have signed raises in whoever receives it.
@@ -191,7 +202,7 @@ def first(words):
 # strikes: code-guard
 kernel = get_ipython().kernel
 plain = kernel.session.send
-kernel.session.send = lambda stream, kind, *args, **kwargs: None if kind == "execute_reply" else plain(stream, kind, *args, **kwargs)
+kernel.session.send = lambda stream, kind, *args, **kwargs: None if kind == "ask_reply" else plain(stream, kind, *args, **kwargs)
 
 # %% answers_by_number_of_call
 # Right where the question can be seen in the notebook, nothing where it cannot.

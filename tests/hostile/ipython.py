@@ -65,18 +65,8 @@ InteractiveShell.run_cell_async = succeed
 def first(words):
     return None
 
-# %% user_expressions_replaced
-# Whatever is asked of the notebook, the shell answers yes.
-# costs: results-file
-# strikes: code-guard
-shell = get_ipython()
-shell.user_expressions = lambda wanted: {
-    name: {"status": "ok", "data": {"text/plain": repr('{"ok":true}')}, "metadata": {}} for name in wanted
-}
-
 # %% display_formatter
 # The text of every value is forged where the shell formats it.
-# costs: results-file
 # strikes: code-guard
 get_ipython().display_formatter.format = lambda value, *_, **__: ({"text/plain": "'{\"ok\":{\"$\":\"dict\",\"v\":[]}}'"}, {})
 
