@@ -2198,6 +2198,13 @@ expect(
     slip="drift is no reason; the schedule waits until the data are sound again",
     secret=True,
 )
+busy = market_of(chance, seed() % 1_000_003 + 2, fall=int(chance.integers(2, 8)), each_day=25)
+days = [day for day, *_ in in_notebook(quarter, reason_to_train, compare, busy, start)["trained"]]
+gaps = [later - earlier for earlier, later in zip([-10, *days], days, strict=False)]
+require(
+    0 < len(gaps) <= BUDGET and min(gaps) >= COOL_DOWN,
+    f"where more houses are sold it trains on the days {days}: cool-down or budget is not kept",
+)
 ### END HIDDEN TESTS
 
 # %% [markdown] id="report" half="practice" minutes=4
