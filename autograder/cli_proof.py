@@ -43,7 +43,7 @@ def _audit(course: Course, arguments: argparse.Namespace) -> int:
         parts=tuple(arguments.part or PARTS),
         tasks=tuple(arguments.task or ()),
         sample=Sample(arguments.sample, arguments.seed),
-        students=max(arguments.students, 1),
+        students=arguments.students,
         workers=arguments.workers,
     )
     records = {}

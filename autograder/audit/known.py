@@ -69,6 +69,8 @@ def audit_known(course: Course, lab: Lab, *, students: int = 1, workers: int = 1
     Wrong answers and alternatives meet the hidden inputs of so many `students`: a check may see a mistake with those of
     one and not with another's. They are graded without the lab's demonstrations, which decide nothing.
     """
+    if students < 1:
+        raise GraderError(f"{students} students: known submissions need the hidden inputs of at least one")
     files = [*known_submissions(course, lab.module, "wrong"), *known_submissions(course, lab.module, "alt")]
     blank = {cell.id: stub_sources(lab)[cell.id] for cell in (*lab.with_role("task"), *lab.with_role("written"))}
     names = [STUDENT, *(f"{STUDENT}{number}" for number in range(2, students + 1))]

@@ -23,9 +23,9 @@ def test_known_answers_earn_what_they_say(submissions: list[Known], grade) -> No
     wrong = [submission for submission in submissions if submission.loses]
     if not wrong:
         assert points_by_rubric(graded) == COURSE.rubric, reasons(graded)
-    elif len(submissions) == 1:
+    if len(wrong) == 1:
         assert not misses(wrong[0], graded), reasons(graded)
-    else:
+    if wrong and len(submissions) > 1:
         losing = {c.cell: c for c in graded.checks if c.points < c.possible and c.outcome is not Outcome.PENDING}
         unexplained = [cell for cell, check in losing.items() if not any(explains(each, check) for each in wrong)]
         assert not unexplained, f"{', '.join(unexplained)}: {reasons(graded)}"

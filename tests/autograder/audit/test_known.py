@@ -52,6 +52,8 @@ def test_a_mistake_that_only_some_students_pay_for_is_found(variant) -> None:
     """The check draws its words for each student; this mistake shows where an odd number of them is `w0`."""
     course = variant(wrong_odd=f"# loses: code\n# may lose: results\n{ODD}")
     one, many = (audit_known(course, load_lab(course, "words"), students=number) for number in (1, 8))
+    with pytest.raises(GraderError, match="0 students"):
+        audit_known(course, load_lab(course, "words"), students=0)
     (problem,) = many.problems
     assert re.search(r"wrong_odd keeps all points of code, .* inputs of [1-7] of 8 students", problem)
     assert one.problems == ()
