@@ -6,7 +6,7 @@ import gc
 import os
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +30,21 @@ QUIET = {
 }
 
 
-def pytest_configure() -> None:
+class CellOutput:
+    """Shows what a failed notebook cell has printed; nbval says only on which stream."""
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(self, item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        report = yield
+        if report.failed:
+            for output in getattr(item, "test_outputs", None) or ():
+                report.sections.append((f"printed on {output.get('name')}", output.get("text", "")))
+        return report
+
+
+def pytest_configure(config: pytest.Config) -> None:
     """Set the environment before any test module imports a library that reads it."""
+    config.pluginmanager.register(CellOutput())  # by itself: a conftest's hooks reach only the tests beside it
     for name in [name for name in os.environ if name.startswith(INHERITED)]:
         del os.environ[name]
     os.environ.update(QUIET)
