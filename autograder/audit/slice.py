@@ -1,9 +1,9 @@
-"""The part of a module that decides points: of one task, or of all."""
+"""The part of a module that decides points: of one task, of what was changed, or of all."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from autograder.models import Cell, Lab
@@ -18,13 +18,16 @@ def task_slice(lab: Lab, task: str, changes: Mapping[str, str] | None = None) ->
     id → text) are read beside the solution's own text, since a changed task may need other names. What a slice leaves
     out may have left state behind: see that the solution keeps its points in the slice before you trust it.
     """
-    checks = {cell.id for cell in checks_of(lab, task)}
-    last = max(index for index, cell in enumerate(lab.cells) if cell.id in checks)
-    before = [cell for cell in lab.cells[: last + 1] if cell.kind == "code"]
-    targets = {target for check in checks for target in lab[check].targets}
-    kept = {cell.id for cell in before if cell.id in checks | targets or _stays(cell)}
-    kept = _with_what_they_build_on(before, kept, changes or {})
-    return replace(lab, cells=tuple(cell for cell in before if cell.id in kept))
+    return _slice(lab, {cell.id for cell in checks_of(lab, task)}, changes or {})
+
+
+def changes_slice(lab: Lab, changes: Mapping[str, str]) -> Lab:
+    """`lab` with only the checks that judge a cell of `changes` (id → text) or what builds on one, and what they need.
+
+    The other checks read nothing that was changed, by name: what they find by way of files is seen in the whole lab.
+    """
+    reached = {*changes, *built_on(lab, changes)}
+    return _slice(lab, {check.id for check in lab.with_role("check") if reached & {*check.targets}}, changes)
 
 
 def without_demonstrations(lab: Lab, changes: Mapping[str, str] | None = None) -> Lab:
@@ -37,6 +40,27 @@ def without_demonstrations(lab: Lab, changes: Mapping[str, str] | None = None) -
 def checks_of(lab: Lab, task: str) -> tuple[Cell, ...]:
     """The check cells that judge `task`, alone or among others."""
     return tuple(cell for cell in lab.with_role("check") if task in cell.targets)
+
+
+def built_on(lab: Lab, cells: Iterable[str]) -> frozenset[str]:
+    """The ids of the other cells, but checks, that read a name of one of `cells`, at once or through others."""
+    given = {*cells}
+    names = {name for cell in given for name in assigned_names(lab[cell].source)}
+    found: set[str] = set()
+    for each in lab.cells:
+        if each.kind == "code" and each.role != "check" and each.id not in given and free_names(each.source) & names:
+            found.add(each.id)
+            names |= assigned_names(each.source)
+    return frozenset(found)
+
+
+def _slice(lab: Lab, checks: set[str], changes: Mapping[str, str]) -> Lab:
+    last = max(index for index, cell in enumerate(lab.cells) if cell.id in checks)
+    before = [cell for cell in lab.cells[: last + 1] if cell.kind == "code"]
+    targets = {target for check in checks for target in lab[check].targets}
+    kept = {cell.id for cell in before if cell.id in checks | targets or _stays(cell)}
+    kept = _with_what_they_build_on(before, kept, changes)
+    return replace(lab, cells=tuple(cell for cell in before if cell.id in kept))
 
 
 def _stays(cell: Cell) -> bool:

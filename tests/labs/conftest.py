@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
 import pytest
 
-from autograder.audit.slice import without_demonstrations
+from autograder.audit.slice import changes_slice, without_demonstrations
 from autograder.batch import _grader
 from autograder.grading import ModuleGrader
 from autograder.models import Grade
@@ -30,7 +31,7 @@ def grader() -> Callable[[str], ModuleGrader]:
 def grade(grader: Callable[[str], ModuleGrader]) -> Callable[..., Grade]:
     """Grade the solution of a module with the cells of files in place of its own.
 
-    With such cells, what only shows something is left out: it decides nothing, and takes a third of the time.
+    With such cells, only by what judges them or builds on them; by everything with KNOWN=all, as `make audit` does.
     """
 
     def run(module: str, *changes: Path) -> Grade:
@@ -38,8 +39,8 @@ def grade(grader: Callable[[str], ModuleGrader]) -> Callable[..., Grade]:
         name = "+".join(path.stem for path in changes) or "solution"
         used = grader(module)
         if cells:
-            shorter = without_demonstrations(used.lab, cells)
-            used = ModuleGrader(COURSE, module, sandbox=used.sandbox, lab=shorter)
+            part = without_demonstrations if os.environ.get("KNOWN") == "all" else changes_slice
+            used = ModuleGrader(COURSE, module, sandbox=used.sandbox, lab=part(used.lab, cells))
         return used.grade_submission(whole_submission(used, cells), name).grade
 
     return run

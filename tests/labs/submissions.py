@@ -7,10 +7,10 @@ from functools import cache, partial
 from pathlib import Path
 
 from autograder.audit.known import Kind, Known, known_submissions
+from autograder.audit.slice import built_on
 from autograder.build import load_lab
 from autograder.course import load_course
 from autograder.models import CheckResult
-from autograder.names import assigned_names, free_names
 from autograder.source import read_cells
 
 ROOT = Path(__file__).parents[2]
@@ -130,14 +130,7 @@ def expected_lines(submission: Known) -> frozenset[str]:
 
 @cache
 def _built_on(module: str, *cells: str) -> frozenset[str]:
-    """The cells that stand on the names of one of `cells`, at once or through others."""
-    names = {name for cell in cells for name in assigned_names(LABS(module)[cell].source)}
-    found: set[str] = set()
-    for each in LABS(module).cells:
-        if each.kind == "code" and each.role != "check" and each.id not in cells and free_names(each.source) & names:
-            found.add(each.id)
-            names |= assigned_names(each.source)
-    return frozenset(found)
+    return built_on(LABS(module), cells)
 
 
 @cache

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from autograder.audit.slice import checks_of, task_slice, without_demonstrations
+from autograder.audit.slice import changes_slice, checks_of, task_slice, without_demonstrations
 from autograder.build import load_lab
 from autograder.course import Course
 
@@ -42,6 +42,15 @@ def test_names_are_followed_through_functions_defined_later(variant) -> None:
     helper = '# %% id="helper"\ndef shout(word):\n    return word.upper().lower()\n\n\n# %% id="code-guard-check"'
     course = variant(("    return words[0]", "    return shout(words[0])"), ('# %% id="code-guard-check"', helper))
     assert "helper" in _ids(course, "code-guard")
+
+
+def test_what_was_changed_is_met_by_every_check_that_it_reaches(course: Course) -> None:
+    """The check of what builds on a change is among them; one of a task that stands alone is not."""
+    lab = load_lab(course, "words")
+    reached = [cell.id for cell in changes_slice(lab, {"code-count": "count = len"}).with_role("check")]
+    assert reached == ["code-count-check", "results-file-check"]
+    alone = [cell.id for cell in changes_slice(lab, {"code-guard": "first = min"}).with_role("check")]
+    assert alone == ["code-guard-check"]
 
 
 @pytest.mark.parametrize(
