@@ -83,6 +83,11 @@ def pytest_collection_finish() -> None:
     gc.set_threshold(50_000, 20, 100)
 
 
+def pytest_unconfigure() -> None:
+    """Let go of it again: DuckDB's binding lists at the end of the process whatever is left, on stderr."""
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def no_network() -> Iterator[None]:
     """Refuse connections that leave this machine."""
