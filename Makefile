@@ -48,7 +48,8 @@ mlflow: $(READY)  ## show a lab's runs in MLflow's own pages (MODULE=01_tracking
 	@[ -f out/labs/$(MODULE)/mlflow.db ] || { \
 		echo "out/labs/$(MODULE) has no runs yet: run the lab first (make lab), or name another with MODULE=."; exit 1; }
 	@$(call need_free_port,$(or $(PORT),5000))
-	@cd out/labs/$(MODULE) && mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1
+	@cd out/labs/$(MODULE) && MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false \
+		mlflow ui --backend-store-uri sqlite:///mlflow.db --host 127.0.0.1 --port $(or $(PORT),5000) --workers 1
 
 ##@ Operate
 serve: $(READY)  ## answer predictions with the registry's champion on this machine (PORT=8000 AUTH=1 SERVE_OPTIONS="--workers 2")

@@ -25,6 +25,7 @@ QUIET = {
     "DVC_NO_ANALYTICS": "1",
     "GIT_CONFIG_GLOBAL": os.devnull,  # a person's commit signing or hooks would change what git does
     "GIT_CONFIG_SYSTEM": os.devnull,
+    "MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false",  # two processes that import all of MLflow beside each server
     "MPLBACKEND": "Agg",
     "OMP_NUM_THREADS": "1",  # tests run beside each other: threads that wait for a busy core make seconds minutes
 }

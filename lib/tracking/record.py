@@ -121,6 +121,7 @@ def _record_origin(run: Recording, model: Any, code: CodeVersion, machine: Envir
 
 def _record_data(run: Recording, table: Table) -> None:
     from mlflow.entities import Dataset, DatasetInput, InputTag
+    from mlflow.exceptions import MlflowException
 
     version, frame = table.version, table.frame
     run.tags({"data.version": version.name, "data.digest": version.digest, "data.rows": str(version.rows)})
@@ -132,7 +133,12 @@ def _record_data(run: Recording, table: Table) -> None:
         schema=json.dumps({"mlflow_colspec": [_column(frame, column) for column in frame.columns]}),
         profile=json.dumps({"num_rows": version.rows, "num_elements": int(frame.size)}),
     )
-    run.client.log_inputs(run.run_id, [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])])
+    inputs = [DatasetInput(dataset, [InputTag("mlflow.data.context", "training")])]
+    try:
+        run.client.log_inputs(run.run_id, inputs)
+    except MlflowException:
+        # Another run may have entered the same data after MLflow had looked for it; the second time it is found.
+        run.client.log_inputs(run.run_id, inputs)
     run.note(f"data {version.name}: {version.rows:,} rows, md5 {version.digest}")
 
 

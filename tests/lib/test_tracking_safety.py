@@ -7,14 +7,18 @@ import json
 import multiprocessing
 import resource
 import signal
+import sqlite3
 from collections.abc import Iterator
 from multiprocessing.context import ForkProcess
 
 import numpy as np
 import pandas as pd
 import pytest
+from mlflow.store.tracking.dbmodels.models import SqlDataset
 from sklearn.ensemble import RandomForestRegressor
 from sklearn.linear_model import Ridge
+from sqlalchemy import event
+from sqlalchemy.orm import Session
 
 from lib.errors import TrackingError
 from lib.settings import Settings
@@ -127,6 +131,30 @@ def test_eight_processes_start_at_once_on_a_fresh_store(tmp_path):
     assert {run["status"] for run in runs} == {"FINISHED"}
     assert {run["params"]["alpha"] for run in runs} == {f"{number}.0" for number in range(1, 9)}
     assert len({run["tags"]["data.digest"] for run in runs}) == 1
+
+
+def test_data_that_another_run_enters_at_the_same_moment_is_shared(tmp_path):
+    """MLflow looks whether it knows the data, then enters it; between the two another process does."""
+    settings, entered = Settings(root=tmp_path), []
+
+    def enter_first(session: Session, *_: object) -> None:
+        for each in session.new:
+            if isinstance(each, SqlDataset) and not entered:
+                entered.append(each.digest)
+                row = ("another", each.experiment_id, each.name, each.digest, "local", "{}")
+                with contextlib.closing(sqlite3.connect(tmp_path / "mlflow.db")) as database, database:
+                    database.execute(
+                        "INSERT INTO datasets (dataset_uuid, experiment_id, name, digest, dataset_source_type, "
+                        "dataset_source) VALUES (?, ?, ?, ?, ?, ?)", row,
+                    )  # fmt: skip
+
+    event.listen(Session, "before_flush", enter_first)
+    try:
+        run = track(Ridge(), small(), target="y", model_artifacts=False, settings=settings)
+    finally:
+        event.remove(Session, "before_flush", enter_first)
+    (found,) = open_client(settings).get_run(run.run_id).inputs.dataset_inputs
+    assert [found.dataset.digest] == entered
 
 
 @pytest.mark.thorough
