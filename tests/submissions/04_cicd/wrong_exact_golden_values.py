@@ -1,5 +1,6 @@
 # Takes the answers of the old model for the truth: a good release says just what was said before.
 # loses: code, results
+# may lose: report
 
 # %% id="code-smoke"
 def smoke(address, version, houses, prices):

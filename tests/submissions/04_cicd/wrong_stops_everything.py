@@ -1,5 +1,6 @@
 # A gate is good when it stops much.
 # loses: code, results
+# may lose: report
 
 # %% id="code-smoke"
 def smoke(address, version, houses, prices):
