@@ -913,7 +913,8 @@ def make_app(shelf, record):
 one = sent(this_year.head(1))[0]
 for body in ({"rows": [one]}, {"rows": [{**one, "rooms": 82}]}, {"rows": [{**one, "area_m2": float("nan")}]}):
     (seen,) = ask_app(make_app, [this_year], [body])["seen"]
-    print(seen["status"], "|", str(seen["body"]).partition("'predictions'")[2] or seen["body"])
+    answer = seen["body"]
+    print(seen["status"], "|", [round(value) for value in answer["predictions"]] if "predictions" in answer else answer)
 
 # %% id="code-predict-api-check" check="code-predict-api" points=4
 table = sold(90, seed())

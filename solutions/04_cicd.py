@@ -1544,7 +1544,7 @@ def compare(sales, challenger, champion):
 # %% id="try-compare"
 rows, new, old = contest(np.random.default_rng(SEED), better=4_000.0)
 print(f"registered with a mean miss of {new['score']:,.0f} EUR (new) and {old['score']:,.0f} EUR (old)")
-print(compare(rows, new, old))
+print(pd.Series(compare(rows, new, old)).to_string())
 
 # %% id="code-compare-check" check="code-compare" points=2
 chance = np.random.default_rng(seed())

@@ -29,6 +29,15 @@ def test_student_notebooks_hold_no_outputs_and_no_answers(module: str, path) -> 
 
 
 @pytest.mark.parametrize("module", MODULES)
+def test_shown_numbers_are_rounded(module: str) -> None:
+    """Another processor computes other last digits: a solution that shows them is no replay elsewhere."""
+    for cell in nbformat.read(COURSE.instructor_notebook(module), as_version=4).cells:
+        for output in cell.get("outputs", ()):
+            text = output.get("text") or output.get("data", {}).get("text/plain", "")
+            assert not re.findall(r"\b\d+\.\d{8,}", text), cell.id
+
+
+@pytest.mark.parametrize("module", MODULES)
 def test_half_theory_half_practice(module: str) -> None:
     """Theory is 45–55 % of the minutes that the sections state, and the headings say the same minutes."""
     lab = lab_of(module)
