@@ -79,11 +79,16 @@ class Served:
     app: FastAPI
 
     def get(self, path: str) -> requests.Response:
-        return requests.get(self.url + path, timeout=WAIT_S)
+        return self._ask("GET", path)
 
     def post(self, path: str, content: Any = None, **options: Any) -> requests.Response:
         """JSON, or `data=` with `headers=` as they are."""
-        return requests.post(self.url + path, json=content, timeout=WAIT_S, **options)
+        return self._ask("POST", path, json=content, **options)
+
+    def _ask(self, method: str, path: str, **options: Any) -> requests.Response:
+        with requests.Session() as session:
+            session.trust_env = False  # a thread that reads the environment fails when pytest changes it meanwhile
+            return session.request(method, self.url + path, timeout=WAIT_S, **options)
 
     def refresh(self) -> Any:
         """Look at the source now, as the poll does; returns the version that answers."""
@@ -162,7 +167,8 @@ def answers(url: str, status: int = 200) -> bool:
 
 def wait(condition: Callable[[], Any], limit_s: float = WAIT_S) -> None:
     """Until `condition` holds; fails after `limit_s`."""
-    end = time.monotonic() + limit_s
+    end, pause = time.monotonic() + limit_s, 0.01
     while not condition():
         assert time.monotonic() < end, f"not within {limit_s} s"
-        time.sleep(0.01)
+        time.sleep(pause)
+        pause = min(1.2 * pause, 0.1)  # to ask takes time from what is waited for
