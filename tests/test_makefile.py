@@ -218,6 +218,16 @@ def test_setup_never_empties_a_folder_that_is_no_environment(course):
     assert (course / "thesis/chapter.txt").exists()
 
 
+@pytest.mark.parametrize("fails", [False, True])
+def test_setup_ends_with_debians_packages(course, fails):
+    """They come beside Python's own: the environment is ready when both are, and not if the check may miss none."""
+    os.utime(course / ".venv/.ready", (1, 1))
+    script(course / ".ci/packages", f"#!/bin/sh\nsleep 1\necho packages came\nexit {int(fails)}\n")
+    done = make(course, "setup")
+    assert "packages came" in done.stdout
+    assert (done.returncode != 0, ".venv is ready" in done.stdout) == (fails, not fails), done.stderr
+
+
 def test_packages_are_never_installed_without_root(tools):
     """Someone who is not root gets one line to run."""
     (tools / "id").unlink()
