@@ -970,8 +970,9 @@ asked = town("stable", 1_400, SEED + 10)
 predictions, labels = land_registry(np.random.default_rng(SEED), asked, model.predict(inputs(asked)), days=120)
 so_far = predictions.merge(labels[labels["known_on"] <= 110], on="request")
 print("all labels so far:", round((so_far["predicted"] - so_far[PRICE]).abs().mean()), "EUR")
-print("yours:            ", {name: round(value, 3) for name, value in performance(predictions, labels, 110).items()})
 print("the truth:        ", round(np.abs(asked[PRICE] - model.predict(inputs(asked))).mean()), "EUR")
+print("yours:")
+print(pd.Series(performance(predictions, labels, 110), dtype=object).to_string())
 
 # %% id="code-late-labels-check" check="code-late-labels" points=2
 small = pd.DataFrame(
@@ -1273,7 +1274,9 @@ def alerts(rule, windows):
 
 # %% id="try-alerts"
 chance = np.random.default_rng(SEED)
-print(pd.Series(figures(*a_window(chance, 60, worse=1.7), last_year["area_m2"].tolist(), 0.12)).to_string())
+print(
+    pd.Series(figures(*a_window(chance, 60, worse=1.7), last_year["area_m2"].tolist(), 0.12), dtype=object).to_string()
+)
 rule = {"metric": "low", "rows": "labels", "least": 20, "above": 1.5, "for": 3, "calm": 2}
 values, rows = (
     [0.8, 2.9, 0.7, 1.9, 2.1, 3.5, 2.2, 2.0, 0.9, 1.8, 0.9, 0.8],
