@@ -38,7 +38,7 @@ def tools(tmp_path):
     """A folder with the few programs that the scripts of .ci need, for a PATH without this machine's Pythons."""
     folder = tmp_path / "tools"
     folder.mkdir()
-    for program in ("bash", "sh", "cat", "ls", "dirname", "basename", "id"):
+    for program in ("bash", "sh", "cat", "ls", "grep", "dirname", "basename", "id"):
         (folder / program).symlink_to(shutil.which(program))
     return folder
 
@@ -171,6 +171,15 @@ def test_clean_removes_nothing_unasked(course, answer):
     assert done.returncode != 0
     assert "Nothing was removed." in done.stdout
     assert (course / "out/class").exists()
+
+
+def test_the_systems_python_comes_before_a_version_managers(tools, tmp_path):
+    """pyenv compiles without optimisations: its Python, though first on PATH, serves only where there is no other."""
+    (tmp_path / "shims").mkdir()
+    script(tmp_path / "shims/python3.11", "#!/bin/sh\necho /a/slow/one\n")
+    assert find_python(tools, PATH=f"{tmp_path}/shims:{tools}").stdout == "/a/slow/one\n"
+    script(tools / "python3.11", SUPPORTED)
+    assert find_python(tools, PATH=f"{tmp_path}/shims:{tools}").stdout == "/fake/python3.11\n"
 
 
 def test_a_shim_that_fails_is_passed_over(tools):
