@@ -54,12 +54,11 @@ def run(*command: str, **options) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False, **options)
 
 
-def make(folder: Path, *arguments: str, said: str = "") -> subprocess.CompletedProcess[str]:
-    """Call make as a person would, without the variables of a make around the tests."""
-    inherited = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHON", "VENV", "TESTS", "JOBS", "MODULE"}
-    return run(
-        "make", *arguments, cwd=folder, input=said, env={k: v for k, v in os.environ.items() if k not in inherited}
-    )
+def make(folder: Path, *arguments: str, said: str = "", **variables: str) -> subprocess.CompletedProcess[str]:
+    """Call make as a person would, without the variables of a make or of .ci/run around the tests."""
+    inherited = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHON", "VENV", "TESTS", "JOBS", "MODULE", "UV_COMPILE_BYTECODE"}
+    ours = {name: value for name, value in os.environ.items() if name not in inherited}
+    return run("make", *arguments, cwd=folder, input=said, env={**ours, **variables})
 
 
 def find_python(tools: Path, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -235,6 +234,17 @@ def test_setup_ends_with_debians_packages(course, fails):
     done = make(course, "setup")
     assert "packages came" in done.stdout
     assert (done.returncode != 0, ".venv is ready" in done.stdout) == (fails, not fails), done.stderr
+
+
+def test_packages_are_compiled_for_people_and_not_for_one_check(course):
+    """A learner's first import is as quick as the next; .ci/run imports a part of them once."""
+    os.utime(course / ".venv/.ready", (1, 1))
+    script(course / ".ci/packages", "#!/bin/sh\n")
+    script(course / ".venv/bin/uv", '#!/bin/sh\necho "compile: $UV_COMPILE_BYTECODE"\n')
+    assert "compile: 1" in make(course, "setup").stdout
+    os.utime(course / ".venv/.ready", (1, 1))
+    assert "compile: 0" in make(course, "setup", UV_COMPILE_BYTECODE="0").stdout
+    assert "export UV_COMPILE_BYTECODE=0" in (ROOT / ".ci/run").read_text()
 
 
 def test_packages_are_never_installed_without_root(tools):
