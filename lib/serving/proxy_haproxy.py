@@ -103,17 +103,19 @@ class HAProxy:
 
     def route(self, weights: Mapping[str, int]) -> None:
         check_weights(weights)
-        for address in self._weights.keys() - weights.keys():
-            self._tell(f"set server replicas/{address} state maint")
-            self._leaving.add(address)
-            del self._weights[address]
-        self._forget_idle()
-        for address, weight in weights.items():
+        # HAProxy is told one thing at a time: who gets more comes first, so that a request in between finds somebody.
+        for address in sorted(weights, key=lambda each: self._weights.get(each, 0) - weights[each]):
+            weight = weights[address]
             if address not in self._weights:
                 self._add(address, weight)
             elif self._weights[address] != weight:
                 self._tell(f"set server replicas/{address} weight {weight}")
             self._weights[address] = weight
+        for address in self._weights.keys() - weights.keys():
+            self._tell(f"set server replicas/{address} state maint")
+            self._leaving.add(address)
+            del self._weights[address]
+        self._forget_idle()
 
     def counts(self) -> dict[str, Counts]:
         self._forget_idle()

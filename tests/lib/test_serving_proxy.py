@@ -17,6 +17,7 @@ import requests
 from lib.errors import ProxyError
 from lib.serving import proxy_haproxy
 from lib.serving.proxy import open_proxy
+from lib.serving.proxy_haproxy import HAProxy
 from lib.serving.traffic import traffic
 from tests.lib.serving_tools import WAIT_S, process, require_haproxy, wait
 
@@ -170,6 +171,26 @@ def test_no_request_fails_while_backends_change_under_load(proxy, backends):
             wait(lambda: len(sending.answered) > 6 * number)  # noqa: B023
     assert sending.wrong == []
     assert len(sending.answered) == 250
+
+
+def test_at_each_step_of_a_change_some_backend_takes_requests(backends, monkeypatch):
+    """HAProxy is told one thing at a time: a request between any two of them is answered, too."""
+    require_haproxy()
+    old, new = (each.address for each in backends[:2])
+    answers = []
+    with open_proxy(kind="haproxy") as proxy:
+        proxy.route({old: 256, new: 0})
+        tell = HAProxy._tell
+
+        def tell_and_ask(self, command):
+            tell(self, command)
+            answers.append((command, post(proxy).status_code))
+
+        monkeypatch.setattr(HAProxy, "_tell", tell_and_ask)
+        for weights in ({old: 0, new: 256}, {old: 256}, {new: 256}, {new: 0, old: 256}):
+            proxy.route(weights)
+    assert len(answers) >= 7
+    assert {status for _, status in answers} == {200}, answers
 
 
 def test_bad_weights_are_refused(proxy, backends):
