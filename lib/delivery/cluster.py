@@ -29,9 +29,9 @@ from lib.delivery.local_cluster import open_cluster
 from lib.delivery.running import Running, RunningEnvironment, Spec, write_whole
 from lib.delivery.wanted import ENVIRONMENTS, Environment
 from lib.errors import DeliveryError, ProxyError
+from lib.serving.fork_server import warm_up
 from lib.serving.proxy import Kind
 from lib.serving.replica import Replica
-from lib.serving.replica_process import warm_up
 from lib.settings import Settings
 
 if TYPE_CHECKING:

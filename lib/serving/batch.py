@@ -33,16 +33,12 @@ from lib.serving.batch_manifest import PARTITIONS, Manifest, Partition, finished
 from lib.serving.batch_partition import Scoring, code_digest, fingerprint, score_partition
 from lib.serving.batch_predict import schema_of
 from lib.serving.batch_source import Query, Staged, check_source, literal, open_source, staged
+from lib.serving.fork_server import forking
 from lib.settings import Settings
 
 __all__ = ["Manifest", "Query", "export", "published", "score_table"]
 
 _LOCK, _STAGING = ".lock", ".staging-"
-# Imported once for all workers, by the process that they are forked from.
-_WARM = [
-    "lib.serving.batch_partition", "mlflow.models", "skops.io", "sklearn.compose", "sklearn.ensemble",
-    "sklearn.linear_model",
-]  # fmt: skip
 _AHEAD = 16  # staged partitions that wait for a worker: they bound the disk that a run needs beside its result
 
 
@@ -208,9 +204,7 @@ def _workers(executor: Executor | str | None) -> Iterator[Executor]:
         yield executor
     elif executor is None:
         # Not forks of this process: they would copy locks that DuckDB's threads hold.
-        forking = multiprocessing.get_context("forkserver")
-        forking.set_forkserver_preload(_WARM)
-        with ProcessPoolExecutor(os.cpu_count(), mp_context=forking, initializer=_serve_parent) as pool:
+        with ProcessPoolExecutor(os.cpu_count(), mp_context=forking(), initializer=_serve_parent) as pool:
             yield pool
     else:
         with _cluster(executor) as pool:

@@ -1,4 +1,4 @@
-"""What runs in the process of a replica, and what is imported once for all of them."""
+"""What runs in the process of a replica."""
 
 from __future__ import annotations
 
@@ -11,23 +11,17 @@ import threading
 import time
 from collections.abc import Callable
 from multiprocessing.connection import wait
-from multiprocessing.context import ForkServerContext, ForkServerProcess
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from lib.serving.fork_server import forking
 from lib.serving.lookup import SimulatedLookup
 from lib.settings import Settings
 
 _OVERSTAY_S = 10.0
-# Imported by the fork server, which runs no threads of ours: a replica then starts in a tenth of the time.
-_WARM = [
-    "lib.serving.server", "lib.serving.app", "mlflow.sklearn", "mlflow.store.tracking.sqlalchemy_store",
-    "mlflow.store.model_registry.sqlalchemy_store", "pyarrow.pandas_compat", "skops.io", "sklearn.ensemble",
-    "sklearn.linear_model", "sklearn.pipeline", "uvicorn.lifespan.on", "uvicorn.loops.auto",
-    "uvicorn.protocols.http.auto",
-]  # fmt: skip
 
 
 class Serving(BaseModel):
@@ -48,28 +42,9 @@ def start_process(serving: Serving, address: socket.socket, said: str) -> ForkSe
     The first one also starts Python's fork server, which takes some seconds and ends with this process. As always with
     multiprocessing, a script that starts one at import must guard it by `if __name__ == "__main__":`.
     """
-    forking = _forking()
-    process = forking.Process(target=_serve, args=(serving, address, said), daemon=True)
+    process = forking().Process(target=_serve, args=(serving, address, said), daemon=True)
     process.start()
     return process
-
-
-def warm_up() -> None:
-    """Start Python's fork server now, and wait for it, so that the first replica does not."""
-    nothing = _forking().Process(target=_nothing)
-    nothing.start()
-    nothing.join()
-
-
-def _nothing() -> None:
-    return None
-
-
-@functools.cache
-def _forking() -> ForkServerContext:
-    forking = multiprocessing.get_context("forkserver")
-    forking.set_forkserver_preload(_WARM)
-    return forking
 
 
 def _serve(serving: Serving, address: socket.socket, said: str) -> None:

@@ -24,10 +24,11 @@ from sklearn.preprocessing import OneHotEncoder
 
 from lib.errors import BatchError, UnknownVersion
 from lib.registry import load
-from lib.serving.batch import _WARM, Query, export, published, score_table
+from lib.serving.batch import Query, export, published, score_table
 from lib.serving.batch_partition import Scoring, fingerprint
 from lib.serving.batch_predict import predict_rows
 from lib.serving.batch_source import Staged
+from lib.serving.fork_server import IMPORTED
 from lib.serving.schema import Input
 from tests.lib.registered import FEATURES, a_run, champion, houses, settings_in
 
@@ -330,7 +331,7 @@ def test_partitions_run_on_a_dask_cluster(score, source, settings):
     options = {"n_workers": 2, "threads_per_worker": 1, "processes": True, "dashboard_address": None}
     with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
         # What both would import is imported once; Dask first names what it would have imported, and that is more.
-        get_mp_context().set_forkserver_preload(["distributed", *_WARM])
+        get_mp_context().set_forkserver_preload(["distributed", *IMPORTED])
         cluster = LocalCluster(**options, host="127.0.0.1")
     with cluster:
         manifest = score(source, partition_rows=250, executor=cluster.scheduler_address)
