@@ -244,7 +244,7 @@ def test_packages_are_compiled_for_people_and_not_for_one_check(course):
     assert "compile: 1" in make(course, "setup").stdout
     os.utime(course / ".venv/.ready", (1, 1))
     assert "compile: 0" in make(course, "setup", UV_COMPILE_BYTECODE="0").stdout
-    assert "export UV_COMPILE_BYTECODE=0" in (ROOT / ".ci/run").read_text()
+    assert "export UV_COMPILE_BYTECODE=0\nunset PYTHONDONTWRITEBYTECODE\n" in (ROOT / ".ci/run").read_text()
 
 
 def test_packages_are_never_installed_without_root(tools):
