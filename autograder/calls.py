@@ -52,17 +52,10 @@ def derived(tree: ast.AST, names: Iterable[str]) -> set[str]:
     ['a', 'b', 'c']
     """
     known = set(names)
-    while True:
-        new = {
-            name
-            for targets, value in _bindings(tree)
-            if mentions(value, known)
-            for target in targets
-            for name in _names(target)
-        }
-        if new <= known:
-            return known
+    bindings = [(set().union(*map(_names, targets)), _names(value)) for targets, value in _bindings(tree)]
+    while new := {name for bound, read in bindings if read & known for name in bound} - known:
         known |= new
+    return known
 
 
 def mentions(tree: ast.AST, names: set[str]) -> bool:
