@@ -17,6 +17,7 @@ from lib.registry.entries import Evidence
 
 Metric = Literal["rmse", "mae", "error_rate", "one_minus_f1"]
 Numbers = NDArray[np.float64]
+_DRAWN_AT_ONCE = 50_000  # row numbers of resamples: a few megabytes
 
 
 def better_than_champion(
@@ -238,9 +239,10 @@ def _gain(candidate: float, champion: float) -> float:
 def _resampled_gains(score: _Score, mine: Numbers, theirs: Numbers, *, resamples: int, seed: int) -> Numbers:
     draws = np.random.default_rng(seed)
     both, width = np.hstack([mine, theirs]), mine.shape[1]
-    gains = np.empty(resamples)
-    for number in range(resamples):
+    gains: list[float] = []
+    while len(gains) < resamples:
         # The same rows for both: what they share in luck cancels.
-        means = both[draws.integers(len(both), size=len(both))].mean(axis=0)
-        gains[number] = _gain(score.error(means[:width]), score.error(means[width:]))
-    return gains
+        some = min(resamples - len(gains), -(-_DRAWN_AT_ONCE // len(both)))
+        means = both[draws.integers(len(both), size=(some, len(both)))].mean(axis=1)
+        gains += [_gain(score.error(row[:width]), score.error(row[width:])) for row in means]
+    return np.array(gains)
