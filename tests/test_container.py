@@ -319,6 +319,21 @@ print("tests", [path for path in packages.rglob("tests") if path.is_dir()])
     assert done.stdout.splitlines() == [f"{len(files)} {kinds}", "tools []", "modules []", "tests []"]
 
 
+def test_image_compiles_nothing_when_a_server_starts(engine, image):
+    """What it imports has its bytecode in the image: nothing can be written to it later."""
+    script = """
+import importlib, pathlib, sys
+from lib.serving.fork_server import IMPORTED
+for name in IMPORTED:
+    importlib.import_module(name)
+found = [getattr(module, "__cached__", None) for module in [*sys.modules.values()]]
+ours = [path for path in map(pathlib.Path, filter(None, found)) if path.is_relative_to("/opt/serving")]
+print(len(ours) > 2000, [path for path in ours if not path.is_file()])
+"""
+    done = engine("run", "--rm", "--network", "none", "--entrypoint", '["python"]', image, "-c", script)
+    assert done.stdout == "True []\n"
+
+
 def test_image_says_how_it_is_run(engine, image):
     """Non-root by number, exec form, a signal, a health check, labels; no word of where the packages came from."""
     found = engine.inspect(image)
