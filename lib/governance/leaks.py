@@ -25,9 +25,9 @@ SHAPES = {
     "an assigned secret": r"(?:[Ss]ecret|SECRET|[Tt]oken|TOKEN|[Pp]assword|PASSWORD|[Aa]pi_?[Kk]ey|API_?KEY)\w*[\"']?"
     r"\s*[:=]\s*[\"'](?P<value>[^\s\"'{}$<>]{20,})[\"']",
 }
-LEAST_BITS, LEAST_BITS_OF_A_SHAPE = 3.5, 3.0
-"""A letter of a random text has more entropy than that; words and placeholders have less. A secret whose first letters
-tell what it is needs less: in one AWS key of twenty chance gives the 20 letters less than 3.5 bits."""
+LEAST_BITS, LEAST_SHARE = 3.5, 0.7
+"""A letter of a random text has more entropy than that; words and placeholders have less. A short text cannot have as
+much, by chance or at all: there this share of what its length allows is asked."""
 _SHAPES = {kind: re.compile(shape) for kind, shape in SHAPES.items()}
 
 
@@ -54,8 +54,8 @@ def find_leaks(text: str) -> Iterator[Leak]:
     """
     for kind, shape in _SHAPES.items():
         for found in shape.finditer(text):
-            free = found.groupdict().get("value")
-            value, least = (free, LEAST_BITS) if free else (found.group(), LEAST_BITS_OF_A_SHAPE)
+            value = found.groupdict().get("value") or found.group()
+            least = min(LEAST_BITS, LEAST_SHARE * math.log2(len(value)))
             if _bits(value) >= least and re.search(r"\d", value) and re.search(r"[A-Za-z]", value):
                 yield Leak(kind, text.count("\n", 0, found.start()) + 1, value[:6], value)
 

@@ -65,10 +65,17 @@ def test_each_kind_is_found_in_text_and_in_a_notebook_and_not_repeated(tmp_path)
             assert kind in {leak.kind for leak in find_leaks(json.dumps(notebook))}
 
 
-def test_nearly_every_key_of_a_cloud_is_found():
-    """Chance gives some of these short texts few different letters."""
-    keys = [f"{'AKIA'}{random_text(string.ascii_uppercase + string.digits, 16)}" for _ in range(2_000)]
-    assert len(list(find_leaks("\n".join(keys)))) >= 1_998
+@pytest.mark.parametrize(
+    ("before", "letters", "count", "after"),
+    [
+        (f"{'AKIA'}", string.ascii_uppercase + string.digits, 16, ""),
+        *[("postgresql://mlops:", string.ascii_letters + string.digits, count, "@db/ledger") for count in (8, 12, 16)],
+    ],
+)
+def test_nearly_every_short_secret_is_found(before, letters, count, after):
+    """Chance gives some of them few different letters."""
+    drawn = [before + random_text(letters, count) + after for _ in range(2_000)]
+    assert len(list(find_leaks("\n".join(drawn)))) >= 1_998
 
 
 @pytest.mark.parametrize(
@@ -77,6 +84,7 @@ def test_nearly_every_key_of_a_cloud_is_found():
         "password = 'change-me-change-me-change-me'",
         "redis://:${REDIS_PASSWORD}@redis:6379",
         "postgresql://user:aaaaaaaaaaaaaaaa@host/db",
+        "postgresql://user:xxxxxxx1@host/db",
         "token = read_secret(folder / 'token.key')",
         "-----BEGIN PRIVATE KEY-----\n(yours)",
         f"mlops_key_00000000_{'x' * 43}",
